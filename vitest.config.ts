@@ -1,0 +1,29 @@
+import { defineConfig } from 'vitest/config'
+
+/** Lanes: `pure` needs no driver; `gpu` runs on whatever adapter the machine offers, one process at a time. */
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'pure',
+          include: ['**/*.test.ts'],
+          exclude: ['**/*.gpu.test.ts', '**/node_modules/**', 'dist/**'],
+          pool: 'forks',
+          testTimeout: 30_000,
+        },
+      },
+      {
+        test: {
+          name: 'gpu',
+          include: ['**/*.gpu.test.ts'],
+          exclude: ['**/node_modules/**', 'dist/**'],
+          pool: 'forks',
+          fileParallelism: false,
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
+        },
+      },
+    ],
+  },
+})
