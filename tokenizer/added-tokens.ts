@@ -1,0 +1,101 @@
+/**
+ * Finds the added tokens of a tokenizer (`<|im_start|>` and the like) in a text: leftmost, longest first, as the
+ * reference does. Whether control tokens count, and where they may not (text that a user wrote), is the caller's
+ * choice: this is the one place where text can turn into a control token.
+ */
+
+/** One entry of `added_tokens` in tokenizer.json. */
+export interface AddedToken {
+  id: number
+  content: string
+  special: boolean
+  normalized: boolean
+  lstrip: boolean
+  rstrip: boolean
+  singleWord: boolean
+}
+
+/** A stretch of text: an added token, or text for the model to encode. */
+export type Section = { token: AddedToken } | { text: string }
+
+export interface SplitOptions {
+  /** Let control tokens match; the others always do. */
+  special: boolean
+  /** A character that marks user text: no control token matches across it or directly after it. */
+  guard?: string | undefined
+}
+
+interface Node {
+  next: Map<number, Node>
+  token: AddedToken | undefined
+}
+
+const WORD = /[\p{L}\p{N}\p{M}_]/u
+
+/** A trie over the tokens' text; `split` takes time linear in the text for ordinary vocabularies. */
+export class AddedTokenSplitter {
+  readonly #root: Node = { next: new Map(), token: undefined }
+
+  /** `text` gives the form to look for (the normalised one, for tokens matched in normalised text). */
+  constructor(tokens: readonly AddedToken[], text: (token: AddedToken) => string) {
+    for (const token of tokens) {
+      let node = this.#root
+      const form = text(token)
+      if (form === '') continue
+      for (let i = 0; i < form.length; i++) {
+        const unit = form.charCodeAt(i)
+        let child = node.next.get(unit)
+        if (child === undefined) {
+          child = { next: new Map(), token: undefined }
+          node.next.set(unit, child)
+        }
+        node = child
+      }
+      node.token = token
+    }
+  }
+
+  /** Cuts `text` into added tokens and the text between them; empty stretches are left out. */
+  split(text: string, options: SplitOptions): Section[] {
+    const sections: Section[] = []
+    let start = 0
+    for (let i = 0; i < text.length; ) {
+      const match = this.#match(text, i, options)
+      if (match === undefined) {
+        i += 1
+        continue
+      }
+      let before = text.slice(start, i)
+      if (match.token.lstrip) before = before.trimEnd()
+      if (before !== '') sections.push({ text: before })
+      sections.push({ token: match.token })
+      i = match.end
+      if (match.token.rstrip) while (i < text.length && /\s/.test(text[i] ?? '')) i += 1
+      start = i
+    }
+    if (start < text.length) sections.push({ text: text.slice(start) })
+    return sections
+  }
+
+  #match(text: string, at: number, options: SplitOptions) {
+    let node: Node | undefined = this.#root
+    let found: { token: AddedToken; end: number } | undefined
+    for (let j = at; j < text.length; ) {
+      // A guard inside the text ends the walk by itself: no token contains it.
+      node = node.next.get(text.charCodeAt(j))
+      if (node === undefined) break
+      j += 1
+      const token = node.token
+      if (token === undefined) continue
+      if (token.special && !options.special) continue
+      if (token.special && options.guard !== undefined && text[at - 1] === options.guard) continue
+      if (token.singleWord && !isWholeWord(text, at, j)) continue
+      found = { token, end: j }
+    }
+    return found
+  }
+}
+
+function isWholeWord(text: string, start: number, end: number): boolean {
+  return !WORD.test(text[start - 1] ?? ' ') && !WORD.test(text[end] ?? ' ')
+}

@@ -1,0 +1,243 @@
+/**
+ * Text to ids and back, over `@huggingface/tokenizers` (which supplies normalisation, pre-tokenisation, the BPE and
+ * Unigram models and post-processing). The order of the steps is ours, for one reason: the library always turns the
+ * text of a control token into that token, and text that a user wrote must not become one.
+ */
+
+import { join } from 'node:path'
+import { Tokenizer as Library } from '@huggingface/tokenizers'
+import { type AddedToken, AddedTokenSplitter, type SplitOptions } from './added-tokens.ts'
+import { TokenizerError } from './errors.ts'
+import { isObject, type JsonObject, readObject } from './files.ts'
+import { type DecodePlan, type Piece, pieceOf, readDecodePlan, TextStream } from './token-text.ts'
+
+export interface EncodeOptions {
+  /** Add what the tokenizer puts around a text (for instance a beginning-of-text token). Default true. */
+  specialTokens?: boolean
+  /** Let control tokens spelled out in the text become those tokens. Default false. */
+  parseSpecial?: boolean
+}
+
+export interface DecodeOptions {
+  /** Leave out control tokens. Default true. */
+  skipSpecial?: boolean
+}
+
+/** A model folder's tokenizer. Immutable after loading, apart from caches; safe to share. */
+export class Tokenizer {
+  /** Ids of the control tokens. */
+  readonly specialIds: ReadonlySet<number>
+  /** One more than the highest id. */
+  readonly vocabularySize: number
+  /** Of the beginning-of-text and end-of-text tokens, where tokenizer_config.json names them. */
+  readonly bosId: number | undefined
+  readonly eosId: number | undefined
+  /** tokenizer_config.json, as read; the chat template takes its special tokens from it. */
+  readonly config: Readonly<JsonObject>
+  readonly #library: Library
+  readonly #model: NonNullable<Library['model']>
+  readonly #addedIds: ReadonlySet<number>
+  readonly #plain: AddedTokenSplitter
+  readonly #normalized: AddedTokenSplitter
+  readonly #decoder: unknown
+  #plan: DecodePlan | undefined
+  readonly #pieces: Piece[] = []
+
+  /** From parsed tokenizer.json and tokenizer_config.json. Throws `TokenizerError('broken')`. */
+  constructor(json: JsonObject, config: JsonObject, source = 'tokenizer.json') {
+    this.#library = buildLibrary(json, config, source)
+    const { model, normalizer } = this.#library
+    if (model === null) throw new TokenizerError('broken', `${source} has no model.`)
+    this.#model = model
+    this.config = config
+    const added = readAddedTokens(this.#library)
+    const isNormalized = (token: AddedToken) => token.normalized && normalizer !== null
+    this.#plain = new AddedTokenSplitter(
+      added.filter((token) => !isNormalized(token)),
+      (token) => token.content,
+    )
+    this.#normalized = new AddedTokenSplitter(added.filter(isNormalized), (token: AddedToken) =>
+      normalizer === null ? token.content : normalizer(token.content),
+    )
+    this.#addedIds = new Set(added.map((token) => token.id))
+    this.specialIds = readSpecialIds(added, config, this.#model.tokens_to_ids)
+    this.vocabularySize = this.#model.vocab.length
+    this.bosId = this.#configuredId('bos_token')
+    this.eosId = this.#configuredId('eos_token')
+    this.#decoder = json.decoder ?? null
+  }
+
+  /**
+   * Reads tokenizer.json (needed) and tokenizer_config.json (optional) of a model folder.
+   * Throws `TokenizerError`: 'missing' without tokenizer.json, 'broken' when it cannot be used.
+   */
+  static async load(folder: string): Promise<Tokenizer> {
+    const json = await readObject(folder, 'tokenizer.json')
+    if (json === undefined) {
+      throw new TokenizerError(
+        'missing',
+        `There is no tokenizer.json in ${folder}, so text cannot be turned into ids: copy it there from where the model came from, or pass token ids.`,
+      )
+    }
+    const config = (await readObject(folder, 'tokenizer_config.json')) ?? {}
+    return new Tokenizer(json, config, join(folder, 'tokenizer.json'))
+  }
+
+  /** Ids of a text. What looks like a control token stays text unless `parseSpecial` is set. */
+  encode(text: string, options: EncodeOptions = {}): number[] {
+    return this.#encode(
+      text,
+      { special: options.parseSpecial ?? false },
+      options.specialTokens ?? true,
+    )
+  }
+
+  /**
+   * Ids of a rendered prompt in which `guard` marks user text (see `ChatTemplate.encode`): control tokens are parsed,
+   * but none that touches a guard; the guards themselves are taken out. Nothing is added around the text.
+   */
+  encodeGuarded(text: string, guard: string | undefined): number[] {
+    return this.#encode(text, { special: true, guard }, false)
+  }
+
+  /** Text of ids; ids outside the vocabulary have none, and broken UTF-8 gives U+FFFD. */
+  decode(ids: readonly number[], options: DecodeOptions = {}): string {
+    const stream = this.stream(options)
+    let text = ''
+    for (const id of ids) text += stream.push(id)
+    return text + stream.finish()
+  }
+
+  /** A decoder that takes one id at a time; `Detokenizer` adds stop strings to it. */
+  stream(options: DecodeOptions = {}): TextStream {
+    const skip = options.skipSpecial ?? true
+    this.#plan ??= readDecodePlan(this.#decoder)
+    return new TextStream({
+      plan: this.#plan,
+      piece: (id, first) => this.#piece(id, first),
+      isSkipped: (id) => skip && this.specialIds.has(id),
+    })
+  }
+
+  /** The token as the vocabulary writes it (`Ġhello`), or undefined. */
+  tokenText(id: number): string | undefined {
+    return this.#model.vocab[id]
+  }
+
+  /** The id of a token as the vocabulary writes it, or undefined. */
+  idOf(token: string): number | undefined {
+    return this.#model.tokens_to_ids.get(token)
+  }
+
+  #configuredId(name: string): number | undefined {
+    const token = tokenContent(this.config[name])
+    return token === undefined ? undefined : this.idOf(token)
+  }
+
+  #piece(id: number, first: boolean): Piece | undefined {
+    const token = this.#model.vocab[id]
+    const plan = this.#plan
+    if (token === undefined || plan === undefined) return undefined
+    if (first && plan.dropInFirst !== undefined) {
+      return pieceOf(token.replaceAll(plan.dropInFirst, ''), plan, this.#addedIds.has(id))
+    }
+    this.#pieces[id] ??= pieceOf(token, plan, this.#addedIds.has(id))
+    return this.#pieces[id]
+  }
+
+  #encode(text: string, split: SplitOptions, specialTokens: boolean): number[] {
+    const tokens: string[] = []
+    this.#plain.split(text, split).forEach((section, index) => {
+      if ('token' in section) tokens.push(section.token.content)
+      else this.#encodeText(section.text, index, split, tokens)
+    })
+    const post = this.#library.post_processor
+    const all = post === null ? tokens : post(tokens, null, specialTokens).tokens
+    return all.map((token: string) => this.#idOrUnknown(token))
+  }
+
+  #encodeText(text: string, index: number, split: SplitOptions, out: string[]): void {
+    const { normalizer, pre_tokenizer: preTokenizer } = this.#library
+    const normal = normalizer === null ? text : normalizer(text)
+    for (const section of this.#normalized.split(normal, split)) {
+      if ('token' in section) {
+        out.push(section.token.content)
+        continue
+      }
+      const plain =
+        split.guard === undefined ? section.text : section.text.replaceAll(split.guard, '')
+      if (plain === '') continue
+      const words = preTokenizer === null ? [plain] : preTokenizer(plain, { section_index: index })
+      for (const token of this.#model(words)) this.#spell(token, out)
+    }
+  }
+
+  /** Some models hold their control tokens in the vocabulary and would find them in plain text: spell those out. */
+  #spell(token: string, out: string[]): void {
+    const id = this.idOf(token)
+    const [head = ''] = token
+    if (id === undefined || !this.specialIds.has(id) || token === this.#model.unk_token) {
+      out.push(token)
+    } else if (head.length < token.length) {
+      for (const part of [head, token.slice(head.length)]) {
+        for (const smaller of this.#model([part])) this.#spell(smaller, out)
+      }
+    }
+  }
+
+  #idOrUnknown(token: string): number {
+    const id = this.idOf(token) ?? this.#model.unk_token_id
+    if (id !== undefined) return id
+    throw new TokenizerError(
+      'broken',
+      `The tokenizer made the token ${JSON.stringify(token)}, which is not in its vocabulary, and has no unknown token.`,
+    )
+  }
+}
+
+/** The text of a special token in tokenizer_config.json: a string, or an object with `content`. */
+export function tokenContent(value: unknown): string | undefined {
+  if (typeof value === 'string') return value
+  if (isObject(value) && typeof value.content === 'string') return value.content
+  return undefined
+}
+
+function buildLibrary(json: JsonObject, config: JsonObject, source: string): Library {
+  // The library wants these keys present; files on the hub leave null ones out.
+  const defaults = { decoder: null, post_processor: null, pre_tokenizer: null, normalizer: null }
+  try {
+    return new Library({ ...defaults, added_tokens: [], ...json }, config)
+  } catch (cause) {
+    throw new TokenizerError(
+      'broken',
+      `${source} cannot be used (${(cause as Error).message}); fetch the file again, or check that it is a tokenizer.json of the tokenizers library.`,
+      { cause },
+    )
+  }
+}
+
+function readAddedTokens(library: Library): AddedToken[] {
+  return [...library.get_added_tokens_decoder().values()].map((token) => ({
+    id: token.id,
+    content: token.content,
+    special: token.special,
+    normalized: token.normalized,
+    lstrip: token.lstrip,
+    rstrip: token.rstrip,
+    singleWord: token.single_word,
+  }))
+}
+
+function readSpecialIds(
+  added: readonly AddedToken[],
+  config: JsonObject,
+  ids: ReadonlyMap<string, number>,
+): ReadonlySet<number> {
+  const special = new Set(added.filter((token) => token.special).map((token) => token.id))
+  const more = config.additional_special_tokens
+  for (const each of Array.isArray(more) ? more : []) {
+    const id = ids.get(tokenContent(each) ?? '')
+    if (id !== undefined) special.add(id)
+  }
+  return special
+}
