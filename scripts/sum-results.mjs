@@ -1,0 +1,57 @@
+#!/usr/bin/env node
+/**
+ * Sums vitest's JSON reports in a folder into one plain line, `N passed, N failed, N skipped`, and names what was
+ * skipped. Fails when a test failed, and when a test over `../shared` skipped although that folder is there.
+ */
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join, relative, resolve } from 'node:path'
+import { root } from './project.mjs'
+
+/** As in `test/shared-folder.ts`. Every skipped test names its need in this form. */
+const SHARED_MARK = '[needs ../shared]'
+const sharedIsThere = existsSync(process.env.ILLUMINATOR_SHARED || resolve(root, '..', 'shared'))
+
+const counts = { passed: 0, failed: 0, skipped: 0 }
+const skipped = new Map()
+const wrongly = new Set()
+
+for (const name of readdirSync(process.argv[2] ?? '.').filter((file) => file.endsWith('.json'))) {
+  const report = JSON.parse(readFileSync(join(process.argv[2] ?? '.', name), 'utf8'))
+  if (report.crashed || !report.testResults?.length) {
+    process.stdout.write(`${name}: vitest left no results\n`)
+    counts.failed++
+  }
+  for (const file of report.testResults ?? []) count(file)
+}
+
+function count(file) {
+  const tests = file.assertionResults
+  // A file that cannot be imported has no tests to fail.
+  if (file.status === 'failed' && !tests.some((test) => test.status === 'failed')) counts.failed++
+  const usesShared =
+    existsSync(file.name) && readFileSync(file.name, 'utf8').includes('shared-folder.ts')
+  for (const test of tests) {
+    if (test.status === 'passed') counts.passed++
+    else if (test.status === 'failed') counts.failed++
+    else {
+      counts.skipped++
+      const title = `${relative(root, file.name)}: ${test.fullName}`
+      skipped.set(title, (skipped.get(title) ?? 0) + 1)
+      const otherNeed = test.fullName.includes('[needs ') && !test.fullName.includes(SHARED_MARK)
+      if (usesShared && !otherNeed) wrongly.add(title)
+    }
+  }
+}
+
+for (const [title, times] of skipped) {
+  process.stdout.write(`skipped${times > 1 ? ` ${times} times` : ''}: ${title}\n`)
+}
+const hidden = sharedIsThere && wrongly.size > 0
+if (hidden) {
+  process.stdout.write('failed: ../shared is there, but these tests over it skipped:\n')
+  for (const title of wrongly) process.stdout.write(`  ${title}\n`)
+}
+process.stdout.write(
+  `${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`,
+)
+process.exitCode = counts.failed > 0 || counts.passed === 0 || hidden ? 1 : 0
