@@ -1,0 +1,115 @@
+/**
+ * The HTTP application: middleware, routes, and one shape for every error. It opens no socket and loads no engine, so
+ * tests drive it through `app.request()` and `serve.ts` puts it behind a listener.
+ */
+import { Hono } from 'hono'
+import { dialectOf } from './contract/dialect.ts'
+import { ApiError, toHttpError } from './contract/errors.ts'
+import { openApiDocument } from './contract/openapi.ts'
+import type { Lifecycle } from './lifecycle.ts'
+import { requestId } from './request-id.ts'
+import { describe } from './routes/answer.ts'
+import { chat } from './routes/chat.ts'
+import { completions } from './routes/completions.ts'
+import type { Deps, Env, RequestContext } from './routes/env.ts'
+import { health, info, live, model, models, ready } from './routes/facts.ts'
+import { generate } from './routes/generate.ts'
+import { detokenize, tokenize } from './routes/tokenize.ts'
+import { checkCaller } from './security.ts'
+import { packageVersion } from './version.ts'
+
+export interface AppOptions {
+  /** Engine, progress and shutdown; the caller that loads the engine puts it in here. */
+  lifecycle: Lifecycle
+  /** Names of the model beside its id. */
+  aliases?: readonly string[]
+  /** Host names accepted beside this machine's own; `null` accepts any (for servers meant to be reached). Default []. */
+  allowedHosts?: readonly string[] | null
+  /** Longest silence in a stream. Default 8 s (the contract allows 10). */
+  keepAliveMs?: number
+  /** How long a stream waits for an early refusal before its first byte. Default 50 ms (the contract allows 100). */
+  admissionMs?: number
+  /** One line for the operator. Default: stderr. */
+  log?: (line: string) => void
+}
+
+type Handler = (c: RequestContext, deps: Deps) => Response | Promise<Response>
+
+/** Builds the application over a lifecycle that may still be loading. */
+export function createApp(options: AppOptions): Hono<Env> {
+  const deps: Deps = {
+    lifecycle: options.lifecycle,
+    aliases: options.aliases ?? [],
+    version: packageVersion(),
+    keepAliveMs: options.keepAliveMs ?? 8000,
+    admissionMs: options.admissionMs ?? 50,
+    log: options.log ?? ((line) => process.stderr.write(`${line}\n`)),
+  }
+  const allowed = options.allowedHosts === undefined ? [] : options.allowedHosts
+  const app = new Hono<Env>()
+  app.use(async (c, next) => {
+    c.set('requestId', requestId(c.req.header('x-request-id')))
+    c.set('dialect', dialectOf(c.req.path))
+    await next()
+    c.header('x-request-id', c.var.requestId)
+  })
+  app.use(async (c, next) => {
+    const host = c.req.header('host') ?? new URL(c.req.url).host
+    checkCaller(host, c.req.header('origin'), allowed)
+    await next()
+  })
+  addRoutes(app, deps)
+  app.notFound((c) => answerError(c, deps, noRoute(app, c)))
+  app.onError((error, c) => answerError(c, deps, error))
+  return app
+}
+
+function addRoutes(app: Hono<Env>, deps: Deps): void {
+  const post = (path: string, handler: Handler) => app.post(path, (c) => handler(c, deps))
+  const get = (path: string, handler: Handler) => app.get(path, (c) => handler(c, deps))
+  post('/generate', generate)
+  post('/chat/completions', chat)
+  post('/v1/chat/completions', chat)
+  post('/v1/completions', completions)
+  post('/tokenize', tokenize)
+  post('/detokenize', detokenize)
+  get('/health', health)
+  get('/health/live', live)
+  get('/health/ready', ready)
+  get('/info', info)
+  get('/models', models)
+  get('/v1/models', models)
+  // A model id may hold slashes.
+  get('/v1/models/:id{.+}', model)
+  get('/openapi.json', (c, { version }) => c.json(openApiDocument(version)))
+}
+
+/** 405 when the path exists under another method, else 404. */
+function noRoute(app: Hono<Env>, c: RequestContext): ApiError {
+  const methods = app.routes
+    .filter(({ method, path }) => method !== 'ALL' && matches(path, c.req.path))
+    .map(({ method }) => method)
+  if (methods.length === 0) {
+    return new ApiError('not_found', `There is no ${c.req.path.slice(0, 200)} here.`)
+  }
+  c.header('allow', methods.includes('GET') ? ['GET', 'HEAD'].join(', ') : methods.join(', '))
+  const method = c.req.method.slice(0, 20)
+  return new ApiError('method_not_allowed', `${c.req.path} takes ${methods[0]}, not ${method}.`)
+}
+
+/** Our patterns end in at most one `:name{.+}`. */
+function matches(pattern: string, path: string): boolean {
+  const parameter = pattern.indexOf('/:')
+  if (parameter < 0) return pattern === path
+  const prefix = pattern.slice(0, parameter + 1)
+  return path.startsWith(prefix) && path.length > prefix.length
+}
+
+function answerError(c: RequestContext, deps: Deps, error: unknown): Response {
+  const { status, headers, body, ours } = toHttpError(error, c.var.dialect, c.var.requestId)
+  if (ours) deps.log(`${c.var.requestId} ${c.req.method} ${c.req.path} failed: ${describe(error)}`)
+  for (const [name, value] of Object.entries(headers)) c.header(name, value)
+  return c.newResponse(JSON.stringify(body), status as 500, {
+    'content-type': 'application/json',
+  })
+}

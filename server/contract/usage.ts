@@ -1,0 +1,22 @@
+/** Token counts and finish reasons as every answer states them, in both dialects. */
+import { z } from '@hono/zod-openapi'
+import type { Usage } from '../../engine/api.ts'
+
+export const usageSchema = z.object({
+  prompt_tokens: z.number().int(),
+  completion_tokens: z.number().int(),
+  total_tokens: z.number().int(),
+})
+
+export const finishReason = z.enum(['stop', 'length'])
+
+export type WireUsage = z.infer<typeof usageSchema>
+
+/** The engine's counts under the wire's names. */
+export function wireUsage(usage: Usage): WireUsage {
+  return {
+    prompt_tokens: usage.promptTokens,
+    completion_tokens: usage.completionTokens,
+    total_tokens: usage.totalTokens,
+  }
+}

@@ -1,0 +1,195 @@
+/** Chat and completions: OpenAI's shapes, whole and streamed, and each dialect's defaults. */
+import { expect, test } from 'vitest'
+import { type ChatChunk, type ChatResponse, chatChunk, chatResponse } from '../contract/chat.ts'
+import { completionResponse } from '../contract/completions.ts'
+import { frames, json, testApp, type WireError } from '../test-app.ts'
+
+const messages = [{ role: 'user', content: 'Hello' }]
+const BOTH = ['/chat/completions', '/v1/chat/completions']
+
+test.each(BOTH)('%s answers in OpenAI’s shape', async (path) => {
+  const { post } = testApp({ words: ['Hi', '!'] })
+  const response = await post(path, { model: 'fake/tiny-1', messages })
+  expect(response.status).toBe(200)
+  const body = await json<ChatResponse>(response)
+  expect(chatResponse.strict().safeParse(body).error).toBeUndefined()
+  expect(body.id).toMatch(/^chatcmpl-/)
+  expect(body.model).toBe('fake/tiny-1')
+  expect(body.choices).toEqual([
+    {
+      index: 0,
+      message: { role: 'assistant', content: 'Hi!', refusal: null },
+      logprobs: null,
+      finish_reason: 'stop',
+    },
+  ])
+  expect(body.usage.completion_tokens).toBe(2)
+})
+
+test('defaults differ by dialect', async () => {
+  const { engine, post } = testApp({ defaults: { temperature: 0.2, topK: 7 } })
+  for (const path of BOTH) await post(path, { messages })
+  const [root, v1] = engine.calls.map(({ options: { signal: _, ...rest } }) => rest)
+  expect(root).toEqual({
+    maxTokens: 100,
+    temperature: 0.7,
+    topP: 0.9,
+    topK: 50,
+    repetitionPenalty: 1,
+  })
+  expect(v1).toEqual({ temperature: 0.2, topP: 1, topK: 7 })
+})
+
+test('streams role, text, reason, then [DONE]; no usage unless asked', async () => {
+  const { post } = testApp({ words: ['Hi', '', '!'] })
+  const all = await frames(await post('/v1/chat/completions', { messages, stream: true }))
+  expect(all.pop()).toBe('[DONE]')
+  const chunks = all as ChatChunk[]
+  for (const chunk of chunks) {
+    expect(chatChunk.strict().safeParse(chunk).error).toBeUndefined()
+    expect(chunk).not.toHaveProperty('usage')
+    expect(chunk.id).toBe(chunks[0]?.id)
+  }
+  expect(chunks.map(({ choices }) => choices[0]?.delta)).toEqual([
+    { role: 'assistant', content: '' },
+    { content: 'Hi' },
+    { content: '!' },
+    {},
+  ])
+  expect(chunks.map(({ choices }) => choices[0]?.finish_reason)).toEqual([null, null, null, 'stop'])
+})
+
+test('include_usage: null on every chunk, counts on a last one without choices', async () => {
+  const { post } = testApp({ words: ['Hi', '!'] })
+  const body = { messages, stream: true, stream_options: { include_usage: true } }
+  const all = await frames(await post('/v1/chat/completions', body))
+  expect(all.pop()).toBe('[DONE]')
+  const last = all.pop() as ChatChunk
+  expect(last.choices).toEqual([])
+  expect(last.usage).toEqual({ prompt_tokens: 12, completion_tokens: 2, total_tokens: 14 })
+  expect((all as ChatChunk[]).map(({ usage }) => usage)).toEqual(all.map(() => null))
+})
+
+test('messages reach the engine as text, developer as system', async () => {
+  const { engine, post } = testApp()
+  const response = await post('/v1/chat/completions', {
+    messages: [
+      {
+        role: 'developer',
+        content: [
+          { type: 'text', text: 'a' },
+          { type: 'text', text: 'b' },
+        ],
+      },
+      { role: 'user', content: 'x', name: 'ann', cache_control: { type: 'ephemeral' } },
+      { role: 'assistant', content: null, refusal: null, tool_calls: [], annotations: [] },
+    ],
+    max_completion_tokens: 1,
+    stop: 'lamp',
+    user: 'u',
+    metadata: { a: { b: 1 } },
+    n: 1,
+    tools: [],
+    logit_bias: {},
+    response_format: { type: 'text' },
+  })
+  expect(response.status).toBe(200)
+  expect(engine.calls[0]).toMatchObject({
+    prompt: [
+      { role: 'system', content: 'a\nb' },
+      { role: 'user', content: 'x', name: 'ann' },
+      { role: 'assistant', content: '' },
+    ],
+    options: { maxTokens: 1, stop: ['lamp'] },
+  })
+})
+
+const refusals: [object, string, string][] = [
+  [{ n: 2 }, 'n', 'unsupported_parameter'],
+  [{ tools: [{ type: 'function' }] }, 'tools', 'unsupported_parameter'],
+  [{ response_format: { type: 'json_object' } }, 'response_format', 'unsupported_parameter'],
+  [{ logprobs: true }, 'logprobs', 'unsupported_parameter'],
+  [{ logit_bias: { 5: 1 } }, 'logit_bias', 'unsupported_parameter'],
+  [{ colour: 'red' }, 'colour', 'unknown_parameter'],
+  [{ temperature: 2.1 }, 'temperature', 'invalid_parameter'],
+  [{ temperature: '1' }, 'temperature', 'invalid_parameter'],
+  [{ max_tokens: 0 }, 'max_tokens', 'invalid_parameter'],
+  [{ max_tokens: 2, max_completion_tokens: 3 }, 'max_completion_tokens', 'invalid_parameter'],
+  [{ stop: [''] }, 'stop[0]', 'invalid_parameter'],
+  [{ stop: Array(17).fill('a') }, 'stop', 'invalid_parameter'],
+  [{ messages: [] }, 'messages', 'invalid_parameter'],
+  [{ messages: undefined }, 'messages', 'missing_parameter'],
+  [{ messages: [{ role: 'tool', content: 'x' }] }, 'messages[0].role', 'invalid_parameter'],
+  [{ messages: [{ role: 'user' }] }, 'messages[0].content', 'missing_parameter'],
+  [{ messages: [{ content: 'x' }] }, 'messages[0].role', 'missing_parameter'],
+  [
+    { messages: [{ role: 'user', content: 'x', mood: 1 }] },
+    'messages[0].mood',
+    'unknown_parameter',
+  ],
+  [
+    { messages: [{ role: 'user', content: [{ type: 'image_url', image_url: {} }] }] },
+    'messages[0].content',
+    'invalid_parameter',
+  ],
+  [{ stream_options: { include_usage: 1 } }, 'stream_options.include_usage', 'invalid_parameter'],
+]
+
+test.each(refusals)('%j is refused by name', async (extra, param, code) => {
+  const { engine, post } = testApp()
+  for (const [path, status, type] of [
+    ['/chat/completions', 422, 'validation_error'],
+    ['/v1/chat/completions', 400, 'invalid_request_error'],
+  ] as const) {
+    const response = await post(path, { messages, ...extra })
+    expect(response.status).toBe(status)
+    const { error } = await json<WireError>(response)
+    expect(error).toMatchObject({ type, code, param })
+    expect(error.message).toContain(`'${param}'`)
+    expect(error.request_id).toBe(response.headers.get('x-request-id'))
+  }
+  expect(engine.calls).toEqual([])
+})
+
+test('completions take a text or ids, and 16 tokens by default', async () => {
+  const { engine, post } = testApp({ words: ['a', 'b'] })
+  for (const prompt of ['x', ['x'], [120], [[120]]]) {
+    const response = await post('/v1/completions', { prompt })
+    const body = await json<object>(response)
+    expect(completionResponse.strict().safeParse(body).error).toBeUndefined()
+    expect(body).toMatchObject({
+      object: 'text_completion',
+      choices: [{ text: 'ab', finish_reason: 'stop' }],
+    })
+  }
+  expect(engine.calls.map(({ prompt }) => prompt)).toEqual(['x', 'x', [120], [120]])
+  expect(engine.calls[0]?.options.maxTokens).toBe(16)
+})
+
+test('completions stream text chunks', async () => {
+  const { post } = testApp({ words: ['a', 'b'] })
+  const body = { prompt: 'x', stream: true, stream_options: { include_usage: true } }
+  const all = await frames(await post('/v1/completions', body))
+  expect(all.pop()).toBe('[DONE]')
+  expect(all).toMatchObject([
+    { choices: [{ text: 'a', finish_reason: null }], usage: null },
+    { choices: [{ text: 'b', finish_reason: 'stop' }], usage: null },
+    { choices: [], usage: { total_tokens: 3 } },
+  ])
+})
+
+test.each([
+  [{ prompt: '' }],
+  [{ prompt: [] }],
+  [{ prompt: ['a', 'b'] }],
+  [{ prompt: [-1] }],
+  [{ prompt: [1e9] }],
+  [{ prompt: 'x', best_of: 2 }],
+  [{ prompt: 'x', echo: true }],
+  [{}],
+])('completions refuse %j', async (body) => {
+  const { post } = testApp()
+  const response = await post('/v1/completions', body)
+  expect(response.status).toBe(400)
+  expect((await json<WireError>(response)).error.type).toBe('invalid_request_error')
+})

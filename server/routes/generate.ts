@@ -1,0 +1,52 @@
+/** `POST /generate`, whole and streamed. */
+import type { Chunk, GenerateResult } from '../../engine/api.ts'
+import { type GenerateFrame, type GenerateResponse, generateRequest } from '../contract/generate.ts'
+import { generateOptions } from '../contract/sampling.ts'
+import { wireUsage } from '../contract/usage.ts'
+import { answerStream, answerWhole, type Start } from './answer.ts'
+import { admit, type Deps, type RequestContext } from './env.ts'
+
+export async function generate(c: RequestContext, deps: Deps): Promise<Response> {
+  const { engine, body } = await admit(c, deps, generateRequest)
+  const options = generateOptions(body, body.stop_sequences ?? [], c.var.dialect, engine.defaults)
+  const start: Start = (signal) => engine.generate(body.prompt, { ...options, signal })
+  const lead = body.return_full_text ? body.prompt : ''
+  if (body.stream) {
+    return answerStream(c, deps, start, (chunks) => generateFrames(chunks, lead))
+  }
+  const result = await answerWhole(c, deps, start)
+  return c.json(wholeAnswer(result, lead, engine.info.id))
+}
+
+function wholeAnswer(result: GenerateResult, lead: string, model: string): GenerateResponse {
+  return {
+    generated_text: lead + result.text,
+    tokens_generated: result.usage.completionTokens,
+    generation_time: Math.round(result.timings.total) / 1000,
+    model_version: model,
+    finish_reason: result.finishReason,
+    usage: wireUsage(result.usage),
+  }
+}
+
+/**
+ * Frames of the contract. A chunk whose text is still held back makes none: its tokens count into the next one, whose
+ * index is that of its last token. The index rises even when the end brings no token of its own.
+ * @param lead text that goes before the first token (`return_full_text`)
+ */
+export async function* generateFrames(
+  chunks: AsyncIterable<Chunk>,
+  lead: string,
+): AsyncGenerator<GenerateFrame, void> {
+  let last = -1
+  let pending = lead
+  for await (const chunk of chunks) {
+    if (chunk.text === '' && chunk.finishReason === null) continue
+    last = Math.max(last + 1, chunk.tokens - 1)
+    const frame: GenerateFrame = { token: pending + chunk.text, index: last }
+    pending = ''
+    if (chunk.finishReason !== null) frame.finish_reason = chunk.finishReason
+    if (chunk.usage !== null) frame.usage = wireUsage(chunk.usage)
+    yield frame
+  }
+}
