@@ -7,6 +7,7 @@ import { readdir, stat } from 'node:fs/promises'
 import { basename, dirname, extname, join } from 'node:path'
 import { EngineError } from '../errors.ts'
 import { type JsonObject, readJsonObject, reasonOf } from './json.ts'
+import { nearNames } from './near-names.ts'
 import { SafetensorsFile, type TensorInfo } from './safetensors.ts'
 import { readShardIndex, SHARD_INDEX } from './shard-index.ts'
 
@@ -146,21 +147,6 @@ function allocate(info: TensorInfo, path: string): Uint8Array {
       cause,
     })
   }
-}
-
-/** The three names that share the longest beginning and end with `name`. */
-function nearNames(name: string, all: Iterable<string>): string[] {
-  const scored: { other: string; score: number }[] = []
-  for (const other of all) {
-    const most = Math.min(name.length, other.length)
-    let head = 0
-    while (head < most && name[head] === other[head]) head++
-    let tail = 0
-    while (tail < most - head && name.at(-1 - tail) === other.at(-1 - tail)) tail++
-    if (head + tail > 0) scored.push({ other, score: head + tail })
-  }
-  scored.sort((a, b) => b.score - a.score)
-  return scored.slice(0, 3).map(({ other }) => other)
 }
 
 async function listFolder(folder: string): Promise<string[]> {
