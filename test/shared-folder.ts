@@ -1,15 +1,15 @@
 /**
  * The one place that knows about `../shared`, the folder with reference models and goldens beside a development
- * checkout. A clean clone does not have it: tests that use it then skip with a printed reason. `.ci/run` looks for
- * `SHARED_SKIP_MARK` in the names of skipped tests and fails when it finds one although the folder is there.
+ * checkout. A clean clone does not have it: tests that use it then skip with a printed reason. `.ci/run` fails when
+ * tests of a file that imports this one skip although the folder is there (`scripts/sum-results.mjs`).
  */
 import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, it } from 'vitest'
 
-/** Part of the name of every test that skipped because `../shared` is absent. `.ci/run` searches for it. */
-export const SHARED_SKIP_MARK = '[needs ../shared]'
+/** Ends the name of every test that skipped because `../shared` is absent; as in `scripts/sum-results.mjs`. */
+const SHARED_SKIP_MARK = '[needs ../shared]'
 
 /** Absolute path of the shared folder (`ILLUMINATOR_SHARED`, else `<repo>/../shared`), or null where there is none. */
 export function sharedFolder(env: NodeJS.ProcessEnv = process.env): string | null {

@@ -62,7 +62,7 @@ export function driverOf(
 }
 
 /** What keeps a real GPU from being used, in half a sentence. */
-export function explainNoGpu(machine: Machine): string {
+function explainNoGpu(machine: Machine): string {
   const limited = machine.driverOverride ? ` (${machine.driverOverride} limits the drivers)` : ''
   return machine.gpuNode
     ? `a GPU is there (${machine.gpuNode}) but its driver gave Dawn no adapter${limited}: install or update its Vulkan driver`

@@ -64,7 +64,7 @@ interface DawnModule {
 type Found = Omit<OpenedAdapter, 'reason'>
 
 /** The choice that `ILLUMINATOR_ADAPTER` makes, else `auto`. */
-export function defaultChoice(env: NodeJS.ProcessEnv = process.env): AdapterChoice {
+function defaultChoice(env: NodeJS.ProcessEnv = process.env): AdapterChoice {
   return env.ILLUMINATOR_ADAPTER || 'auto'
 }
 
@@ -83,7 +83,7 @@ export async function openAdapter(
 
 /** Dawn's null backend: validates WGSL, layouts and limits without any driver, and computes nothing. */
 export async function openNullAdapter(): Promise<OpenedAdapter> {
-  const probe = await request(await importDawn('webgpu'), ['backend=null'])
+  const probe = await request(await loadDawn(() => import('webgpu')), ['backend=null'])
   if (probe.found) return { ...probe.found, reason: 'the null backend was asked for' }
   throw new GpuError('no-adapter', "Dawn's null backend gave no adapter: this build lacks it")
 }
@@ -185,11 +185,14 @@ function probesOf({ toggles = [], onProgress }: OpenOptions): Probes<Found> {
     async own(name) {
       // Asking Dawn without a loader would only print a warning.
       if (!machine.hasVulkanLoader) return { found: null, offered: [] }
-      return request(await importDawn('webgpu'), name ? [...flags, `adapter=${name}`] : flags)
+      return request(
+        await loadDawn(() => import('webgpu')),
+        name ? [...flags, `adapter=${name}`] : flags,
+      )
     },
     async swiftShader() {
       const entry = await placeDawn(await ensureSwiftShader(onProgress))
-      const probe = await request(await importDawn(pathToFileURL(entry).href), flags)
+      const probe = await request(await loadDawn(() => import(pathToFileURL(entry).href)), flags)
       if (probe.found?.driver === 'swiftshader') return probe.found
       throw new GpuError(
         'no-adapter',
@@ -203,8 +206,8 @@ function probesOf({ toggles = [], onProgress }: OpenOptions): Probes<Found> {
  * Imports Dawn and makes its WebGPU constants (`GPUBufferUsage`, …) global where they are not. Two copies have
  * classes of their own: compare an error's name, never `instanceof`.
  */
-async function importDawn(specifier: string): Promise<DawnModule> {
-  const dawn: DawnModule = await import(specifier).catch((error: Error) => {
+async function loadDawn(load: () => Promise<DawnModule>): Promise<DawnModule> {
+  const dawn = await load().catch((error: Error) => {
     throw new GpuError(
       'no-adapter',
       `Dawn's Node bindings cannot be loaded on ${process.platform} ${process.arch}: ${error.message}. They exist for Linux (glibc), macOS and Windows on x64 and arm64; run "npm ci" again if this is one of them.`,
