@@ -7,8 +7,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import { root } from './project.mjs'
 
-/** As in `test/shared-folder.ts`. Every skipped test names its need in this form. */
-const SHARED_MARK = '[needs ../shared]'
+/** Part of the title of what skips for want of the folder, as in `test/shared-folder.ts`. */
+const SHARED_MARK = 'needs ../shared'
 const sharedIsThere = existsSync(process.env.ILLUMINATOR_SHARED || resolve(root, '..', 'shared'))
 
 const counts = { passed: 0, failed: 0, skipped: 0 }
@@ -37,8 +37,8 @@ function count(file) {
       counts.skipped++
       const title = `${relative(root, file.name)}: ${test.fullName}`
       skipped.set(title, (skipped.get(title) ?? 0) + 1)
-      const otherNeed = test.fullName.includes('[needs ') && !test.fullName.includes(SHARED_MARK)
-      if (usesShared && !otherNeed) wrongly.add(title)
+      const named = test.fullName.includes(SHARED_MARK)
+      if (named || (usesShared && !test.fullName.includes('[needs '))) wrongly.add(title)
     }
   }
 }
