@@ -1,7 +1,6 @@
 /**
- * Frequencies against numbers from an independent NumPy float32 script that follows transformers 5.23's
- * `ROPE_INIT_FUNCTIONS` (its powers rounded correctly: NumPy's own float32 `power` is off by an ulp here and there),
- * and both spellings of the config with every refusal.
+ * Frequencies against an independent NumPy float32 script that follows transformers 5.23's `ROPE_INIT_FUNCTIONS`
+ * (powers rounded correctly: NumPy's own are off by an ulp here and there); both spellings, every refusal.
  */
 import { describe, expect, it } from 'vitest'
 import { EngineError } from '../errors.ts'
@@ -203,7 +202,7 @@ describe('parseRotary', () => {
     'a type that is no text': [{ rope_scaling: { type: 3 } }, '"rope_scaling.rope_type" is 3'],
     'no factor': [
       { rope_scaling: { type: 'linear' } },
-      '"rope_scaling.factor" is missing, expected a positive number',
+      '"rope_scaling.factor" is missing, expected a number from 0.001 to 1000000',
     ],
     'a bad factor': [
       { rope_parameters: { type: 'linear', factor: '2' } },
@@ -220,6 +219,14 @@ describe('parseRotary', () => {
     'a bad original context': [
       { rope_scaling: { ...llama3, original_max_position_embeddings: 0.5 } },
       '"rope_scaling.original_max_position_embeddings" is 0.5, expected a positive integer',
+    ],
+    'a factor that leaves float32': [
+      { rope_scaling: { type: 'linear', factor: 1e-300 } },
+      '1e-300',
+    ],
+    'mscales that give no scale': [
+      { rope_scaling: { type: 'yarn', factor: 2, mscale: -1e9, mscale_all_dim: 1 } },
+      '"rope_scaling.mscale" is -1000000000',
     ],
     'betas the wrong way': [
       { rope_scaling: { type: 'yarn', factor: 2, beta_fast: 1, beta_slow: 8 } },

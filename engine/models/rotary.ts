@@ -44,15 +44,18 @@ const KINDS = ['default', 'linear', 'llama3', 'yarn'] as const
 /** What transformers assumes when a config names no base. */
 const DEFAULT_THETA = 10_000
 
-const linearSchema = z.object({ factor: positiveNumber })
+const RATIO = 'a number from 0.001 to 1000000'
+/** Wide of any model; inside it no frequency leaves float32. */
+const ratio = z.number(RATIO).min(1e-3, RATIO).max(1e6, RATIO)
+const linearSchema = z.object({ factor: ratio })
 const llama3Schema = z.object({
-  factor: positiveNumber,
-  low_freq_factor: positiveNumber,
-  high_freq_factor: positiveNumber,
+  factor: ratio,
+  low_freq_factor: ratio,
+  high_freq_factor: ratio,
 })
 const number = z.number('a number').nullish()
 const yarnSchema = z.object({
-  factor: positiveNumber.nullish(),
+  factor: ratio.nullish(),
   beta_fast: number,
   beta_slow: number,
   mscale: number,
@@ -152,6 +155,11 @@ function parseYarn(json: JsonObject, rope: JsonObject, key: string, theta: numbe
   const { mscale, mscale_all_dim: allDim } = yarn
   const inferred =
     mscale && allDim ? yarnScale(factor, mscale) / yarnScale(factor, allDim) : yarnScale(factor, 1)
+  const attentionFactor = yarn.attention_factor ?? inferred
+  if (!(attentionFactor > 0 && Number.isFinite(attentionFactor))) {
+    const expected = `with mscale_all_dim a positive scale, not ${attentionFactor}`
+    throw badKey(FILE, `${key}.mscale`, mscale, expected)
+  }
   // `||` as the reference has it: null and 0 both mean the paper's values.
   const betaFast = yarn.beta_fast || 32
   const betaSlow = yarn.beta_slow || 1
@@ -166,7 +174,7 @@ function parseYarn(json: JsonObject, rope: JsonObject, key: string, theta: numbe
     originalContextLength,
     betaFast,
     betaSlow,
-    attentionFactor: yarn.attention_factor ?? inferred,
+    attentionFactor,
     truncate: yarn.truncate ?? true,
   }
 }

@@ -13,8 +13,8 @@ export interface JsonObject {
 
 /** Nesting that no header, index or config comes near; each level costs a frame here and objects later. */
 const MAX_DEPTH = 64
-/** Values in one document. A tensor of a header takes about six: room for 300,000 in a file. */
-const MAX_VALUES = 2_000_000
+/** Values in one document. A tensor of a header takes about five: room for 200,000 in a file. */
+const MAX_VALUES = 1_000_000
 
 /** True for an object that is neither null nor an array. */
 export function isJsonObject(value: unknown): value is JsonObject {

@@ -114,16 +114,17 @@ export function headerLength(path: string, prefix: Uint8Array, fileBytes: number
  * @param fileBytes size of the whole file
  */
 export function parseHeader(path: string, bytes: Uint8Array, fileBytes: number): Header {
-  const { __metadata__: metadata, ...entries } = parseJson(path, bytes)
+  const json = parseJson(path, bytes)
   const dataStart = PREFIX_BYTES + bytes.length
   const tensors: TensorInfo[] = []
-  for (const name of Object.keys(entries)) {
-    tensors.push(parseTensor(path, name, entries[name], dataStart, fileBytes))
+  for (const name of Object.keys(json)) {
+    if (name === '__metadata__') continue
+    tensors.push(parseTensor(path, name, json[name], dataStart, fileBytes))
   }
   checkCoverage(path, tensors, dataStart, fileBytes)
   return {
     tensors: new Map(tensors.map((tensor) => [tensor.name, tensor])),
-    metadata: parseMetadata(path, metadata),
+    metadata: parseMetadata(path, json.__metadata__),
   }
 }
 
