@@ -2,12 +2,12 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { EngineError } from '../engine/errors.ts'
+import { json, testApp, type WireError } from '../test/server-app.ts'
 import { createApp } from './app.ts'
 import { healthResponse, infoResponse, modelsResponse } from './contract/facts.ts'
 import { OPERATIONS } from './contract/openapi.ts'
 import { MAX_BODY_BYTES } from './contract/parse.ts'
 import { Lifecycle } from './lifecycle.ts'
-import { json, testApp, type WireError } from './test-app.ts'
 
 test('health, probes, info and models have the contract’s shape', async () => {
   const { app } = testApp()

@@ -1,8 +1,8 @@
 /** Chat and completions: OpenAI's shapes, whole and streamed, and each dialect's defaults. */
 import { expect, test } from 'vitest'
+import { frames, json, testApp, type WireError } from '../../test/server-app.ts'
 import { type ChatChunk, type ChatResponse, chatChunk, chatResponse } from '../contract/chat.ts'
 import { completionResponse } from '../contract/completions.ts'
-import { frames, json, testApp, type WireError } from '../test-app.ts'
 
 const messages = [{ role: 'user', content: 'Hello' }]
 const BOTH = ['/chat/completions', '/v1/chat/completions']

@@ -43,7 +43,7 @@ export async function admit<S extends z.ZodType<{ model?: string | null | undefi
 }
 
 /**
- * Accepts the served id, an alias, or nothing.
+ * Accepts the served id, its last part, an alias, or nothing.
  * @throws ApiError `model_not_found` that names what is served
  */
 export function checkModel(
@@ -52,12 +52,18 @@ export function checkModel(
   model: string | null | undefined,
 ): void {
   if (model === null || model === undefined) return
-  if (model === engine.info.id || deps.aliases.includes(model)) return
+  const { id } = engine.info
+  if (model === id || model === lastSegment(id) || deps.aliases.includes(model)) return
   throw new ApiError(
     'model_not_found',
-    `The model '${model}' is not served here; this server has '${engine.info.id}'.`,
+    `The model '${model}' is not served here; this server has '${id}'.`,
     'model',
   )
+}
+
+/** `owner/name` may be asked for as `name`. */
+function lastSegment(id: string): string {
+  return id.slice(id.lastIndexOf('/') + 1)
 }
 
 /** Refuses ids beyond the vocabulary. */

@@ -1,13 +1,13 @@
 /** `/generate`: the contract's fields, defaults and frames. */
 import { expect, test } from 'vitest'
 import { EngineError } from '../../engine/errors.ts'
+import { frames, json, testApp, type WireError } from '../../test/server-app.ts'
 import {
   type GenerateFrame,
   type GenerateResponse,
   generateFrame,
   generateResponse,
 } from '../contract/generate.ts'
-import { frames, json, testApp, type WireError } from '../test-app.ts'
 
 test('answers in the contract’s shape, with its defaults', async () => {
   const { engine, post } = testApp({ words: ['a', 'b', 'c.'] })

@@ -1,7 +1,7 @@
 /** For tests of the routes: the application over a fake engine, and short ways to call it and to read its streams. */
-import { createApp } from './app.ts'
-import { FakeEngine, type FakeOptions } from './fake-engine.ts'
-import { Lifecycle } from './lifecycle.ts'
+import { createApp } from '../server/app.ts'
+import { FakeEngine, type FakeOptions } from '../server/fake-engine.ts'
+import { Lifecycle } from '../server/lifecycle.ts'
 
 /** What an error answer must look like. */
 export interface WireError {

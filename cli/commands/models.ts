@@ -1,0 +1,128 @@
+/** `illuminator models list | download | info | remove`: what is in the models folder. */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Command } from 'commander'
+import { EngineError } from '../../engine/errors.ts'
+import { Interrupted } from '../exit.ts'
+import { note, write } from '../io.ts'
+import type { InstalledModel } from '../open-engine.ts'
+import { modelName } from '../options.ts'
+import { createProgress } from '../progress.ts'
+import type { Deps } from '../session.ts'
+
+interface Flags {
+  json?: boolean
+}
+
+export function addModels(program: Command, deps: Deps): void {
+  const models = program.command('models').description('the models on this machine')
+  models
+    .command('list')
+    .alias('ls')
+    .description('list the models that are here')
+    .option('--json', 'print JSON')
+    .action((flags: Flags) => list(deps, flags))
+  models
+    .command('download')
+    .alias('pull')
+    .description('fetch a model')
+    .argument('[model]', 'Hugging Face id (default: SmolLM2-135M-Instruct)')
+    .action((model: string | undefined) => download(deps, model))
+  models
+    .command('info')
+    .alias('show')
+    .description('what a model that is here is made of')
+    .argument('<model>', 'id, as "models list" prints it')
+    .option('--json', 'print JSON')
+    .action((model: string, flags: Flags) => info(deps, model, flags))
+  models
+    .command('remove')
+    .alias('rm')
+    .description('delete a model from the models folder')
+    .argument('<model>', 'id, as "models list" prints it')
+    .action((model: string) => remove(deps, model))
+}
+
+const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`
+
+async function list({ io, parts }: Deps, flags: Flags): Promise<void> {
+  const models = await (await parts.hub()).listModels()
+  if (flags.json) return write(io.stdout, `${JSON.stringify(models, null, 2)}\n`)
+  if (models.length === 0) {
+    return note(io, 'No model is here yet; "illuminator models download" fetches the default one.')
+  }
+  const width = Math.max(...models.map(({ id }) => id.length))
+  for (const { id, bytes, path } of models) {
+    await write(io.stdout, `${id.padEnd(width)}  ${megabytes(bytes).padStart(10)}  ${path}\n`)
+  }
+}
+
+async function download({ io, parts }: Deps, model: string | undefined): Promise<void> {
+  const name = modelName(model)
+  const { resolveModel } = await parts.hub()
+  const controller = new AbortController()
+  const release = io.onInterrupt(() => controller.abort())
+  const progress = createProgress(io)
+  try {
+    const { path } = await resolveModel(name, {
+      signal: controller.signal,
+      onProgress: (step) => progress.report(step),
+    })
+    progress.stop()
+    await write(io.stdout, `${path}\n`)
+  } catch (error) {
+    throw controller.signal.aborted ? new Interrupted('interrupted', { cause: error }) : error
+  } finally {
+    progress.stop()
+    release()
+  }
+}
+
+async function installed({ parts }: Deps, model: string): Promise<InstalledModel> {
+  const models = await (await parts.hub()).listModels()
+  const found = models.find(({ id }) => id === model) ?? models.find(({ path }) => path === model)
+  if (found) return found
+  const known = models.map(({ id }) => id).join(', ') || 'none'
+  throw new EngineError('model_not_found', `There is no model ${model} here; there are: ${known}.`)
+}
+
+async function info(deps: Deps, model: string, flags: Flags): Promise<void> {
+  const found = await installed(deps, model)
+  const config = await readConfig(found.path)
+  const facts = {
+    id: found.id,
+    path: found.path,
+    bytes: found.bytes,
+    architecture: (config.architectures as string[] | undefined)?.[0] ?? null,
+    layers: config.num_hidden_layers ?? null,
+    hidden_size: config.hidden_size ?? null,
+    heads: config.num_attention_heads ?? null,
+    kv_heads: config.num_key_value_heads ?? config.num_attention_heads ?? null,
+    vocabulary_size: config.vocab_size ?? null,
+    context_length: config.max_position_embeddings ?? null,
+    weights: config.quantization ?? config.quantization_config ?? config.torch_dtype ?? null,
+  }
+  if (flags.json) return write(deps.io.stdout, `${JSON.stringify(facts, null, 2)}\n`)
+  const lines = Object.entries(facts).map(([name, value]) => {
+    const shown = typeof value === 'object' && value !== null ? JSON.stringify(value) : value
+    return `${name.replaceAll('_', ' ').padEnd(16)} ${shown ?? 'unknown'}\n`
+  })
+  await write(deps.io.stdout, lines.join(''))
+}
+
+async function readConfig(folder: string): Promise<Record<string, unknown>> {
+  const file = join(folder, 'config.json')
+  try {
+    const config: unknown = JSON.parse(await readFile(file, 'utf8'))
+    if (typeof config === 'object' && config !== null) return config as Record<string, unknown>
+    throw new TypeError('it is no object')
+  } catch (cause) {
+    throw new EngineError('model', `${file} cannot be read: ${String(cause)}`, { cause })
+  }
+}
+
+async function remove(deps: Deps, model: string): Promise<void> {
+  const found = await installed(deps, model)
+  await (await deps.parts.hub()).removeModel(found.id)
+  note(deps.io, `Removed ${found.id} (${megabytes(found.bytes)}).`)
+}

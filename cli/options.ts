@@ -1,0 +1,124 @@
+/** Options that several commands share, with their ranges; a value outside is a usage error before anything loads. */
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { GenerateOptions, LoadOptions } from '../engine/api.ts'
+import { UsageError } from './exit.ts'
+
+/** The contract's defaults; a test holds them against the server's. */
+export const DEFAULTS = { maxTokens: 100, temperature: 0.7, topP: 0.9, topK: 50 } as const
+
+/** A parser of numbers in a range. */
+export const real = (low: number, high: number) => (text: string) => {
+  const value = text.trim() === '' ? Number.NaN : Number(text)
+  if (value >= low && value <= high) return value
+  throw new InvalidArgumentError(`Expected a number from ${low} to ${high}.`)
+}
+
+/** A parser of whole numbers in a range. */
+export const whole = (low: number, high: number) => (text: string) => {
+  const value = /^[+-]?\d+$/.test(text.trim()) ? Number(text) : Number.NaN
+  if (value >= low && value <= high) return value
+  const range = high >= 0x7fffffff ? `of at least ${low}` : `from ${low} to ${high}`
+  throw new InvalidArgumentError(`Expected a whole number ${range}.`)
+}
+
+/** Gathers an option that may be given several times. */
+export const several = (value: string, before: readonly string[] | undefined): string[] => [
+  ...(before ?? []),
+  value,
+]
+
+export interface SamplingFlags {
+  maxTokens?: number
+  temperature?: number
+  topP?: number
+  topK?: number
+  minP?: number
+  seed?: number
+  stop?: string[]
+  repetitionPenalty?: number
+  presencePenalty?: number
+  frequencyPenalty?: number
+  ignoreEos?: boolean
+}
+
+/** Adds the options of everything that generates. */
+export function addSampling(command: Command, maxTokens: number | undefined): Command {
+  const { temperature, topP, topK } = DEFAULTS
+  return command
+    .addOption(
+      new Option('--max-tokens <n>', 'most tokens to generate')
+        .argParser(whole(1, 0x7fffffff))
+        .default(maxTokens, maxTokens === undefined ? 'what fits the context' : undefined),
+    )
+    .option('--temperature <t>', '0 is greedy, at most 2', real(0, 2), temperature)
+    .option('--top-p <p>', 'probability mass to keep', real(Number.MIN_VALUE, 1), topP)
+    .option('--top-k <k>', 'most likely tokens to keep; 0 keeps all', whole(0, 0x7fffffff), topK)
+    .option('--min-p <p>', 'drop tokens below this fraction of the most likely', real(0, 1))
+    .option('--repetition-penalty <r>', '1 is none', real(1, 2))
+    .option('--presence-penalty <p>', 'from -2 to 2', real(-2, 2))
+    .option('--frequency-penalty <p>', 'from -2 to 2', real(-2, 2))
+    .option('--seed <n>', 'makes a sampled answer repeatable', whole(0, 0xffffffff))
+    .option('--stop <text>', 'text that ends the answer (may be repeated)', several)
+    .option('--ignore-eos', 'go on after the model’s end-of-text tokens')
+}
+
+/** The engine's options from the flags. */
+export function samplingFrom(flags: SamplingFlags): GenerateOptions {
+  const names = [
+    'maxTokens',
+    'temperature',
+    'topP',
+    'topK',
+    'minP',
+    'seed',
+    'stop',
+    'repetitionPenalty',
+    'presencePenalty',
+    'frequencyPenalty',
+    'ignoreEos',
+  ] as const
+  const given = names.filter((name) => flags[name] !== undefined)
+  return Object.fromEntries(given.map((name) => [name, flags[name]]))
+}
+
+export interface LoadFlags {
+  model?: string
+  context?: number
+  kv?: 'f16' | 'f32'
+  adapter?: string
+}
+
+/** Adds the options of everything that loads a model. */
+export function addLoading(command: Command): Command {
+  return command
+    .option('--model <model>', 'folder or Hugging Face id (default: SmolLM2-135M-Instruct)')
+    .option('--context <n>', 'tokens to reserve for the context', whole(1, 0x7fffffff))
+    .addOption(new Option('--kv <type>', 'number type of the KV cache').choices(['f16', 'f32']))
+    .option('--adapter <name>', 'auto, gpu, lavapipe, swiftshader, or part of an adapter’s name')
+}
+
+/** The engine's load options from the flags. */
+export function loadingFrom(flags: LoadFlags): LoadOptions {
+  return {
+    ...(flags.context === undefined ? {} : { contextLength: flags.context }),
+    ...(flags.kv === undefined ? {} : { kv: flags.kv }),
+    ...(flags.adapter === undefined ? {} : { adapter: flags.adapter }),
+  }
+}
+
+const PICKLES = /\.(pt|pth|bin|pkl|pickle|ckpt)$/i
+
+/**
+ * A model's name, once it is certain that it is no pickle.
+ * @throws UsageError for a PyTorch checkpoint: opening one runs whatever code it carries
+ */
+export function modelName(model: string | undefined): string | undefined {
+  if (model !== undefined && PICKLES.test(model)) {
+    throw new UsageError(
+      `${model} is a PyTorch pickle, and opening a pickle runs the code inside it; illuminator never does. ` +
+        'Give a folder with config.json and *.safetensors. To convert on a machine you trust: python -c ' +
+        `"import torch, safetensors.torch as s; s.save_file(torch.load('${model}', weights_only=True), 'model.safetensors')"`,
+    )
+  }
+  return model
+}

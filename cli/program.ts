@@ -1,0 +1,50 @@
+/** The command line: all commands, help, version, and how errors become exit codes. */
+import { Command } from 'commander'
+import { addChat } from './commands/chat.ts'
+import { addDoctor } from './commands/doctor.ts'
+import { addGenerate } from './commands/generate.ts'
+import { addLogits } from './commands/logits.ts'
+import { addModels } from './commands/models.ts'
+import { addServe } from './commands/serve.ts'
+import { EXIT, errorLine, exitCodeFor } from './exit.ts'
+import { note } from './io.ts'
+import type { Deps } from './session.ts'
+import { cliVersion } from './version.ts'
+
+const AFTER_HELP = `
+Exit codes: 0 done, 1 failed while running, 2 wrong command line, 130 interrupted.
+DEBUG=illuminator prints stacks, NO_COLOR=1 switches colours off.`
+
+function createProgram(deps: Deps): Command {
+  const { stdout, stderr } = deps.io
+  const program = new Command('illuminator')
+    .description('Language models on WebGPU: chat, serve, measure.')
+    .version(cliVersion())
+    .addHelpText('after', AFTER_HELP)
+    .showHelpAfterError('(add --help for the options)')
+  // Before the commands, which inherit these.
+  program.exitOverride().configureOutput({
+    writeOut: (text) => stdout.write(text),
+    writeErr: (text) => stderr.write(text),
+  })
+  for (const add of [addGenerate, addChat, addServe, addDoctor, addModels, addLogits]) {
+    add(program, deps)
+  }
+  return program
+}
+
+/**
+ * Runs one command line to its end.
+ * @param args without Node and script
+ * @returns the exit code (see `exit.ts`); errors are printed as one line on stderr
+ */
+export async function runCli(args: readonly string[], deps: Deps): Promise<number> {
+  try {
+    await createProgram(deps).parseAsync(args, { from: 'user' })
+    return EXIT.ok
+  } catch (error) {
+    const line = errorLine(error, deps.io.env.DEBUG)
+    if (line !== null) note(deps.io, line)
+    return exitCodeFor(error)
+  }
+}

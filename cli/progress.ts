@@ -1,0 +1,71 @@
+/** Progress of long work on stderr: bars on a terminal, a few plain lines elsewhere (a log is no place for a bar). */
+import { SingleBar } from 'cli-progress'
+import type { Progress } from '../engine/api.ts'
+import { type Io, note } from './io.ts'
+
+export interface ProgressReport {
+  report(progress: Progress): void
+  /** Ends an open bar, so that what follows begins on a line of its own. */
+  stop(): void
+}
+
+export function createProgress(io: Io): ProgressReport {
+  return io.stderr.isTTY ? bars(io) : lines(io)
+}
+
+const VERB = { download: 'Downloading', weights: 'Loading weights', pipelines: 'Compiling kernels' }
+
+function label(progress: Progress): string {
+  return progress.phase === 'download' ? `${VERB.download} ${progress.file}` : VERB[progress.phase]
+}
+
+/** Bytes as MB; pipelines are counted. */
+function amount(progress: Progress, value: number): string {
+  return progress.phase === 'pipelines' ? String(value) : `${(value / 1e6).toFixed(1)} MB`
+}
+
+function bars(io: Io): ProgressReport {
+  let current: { label: string; bar: SingleBar } | null = null
+  const stop = () => {
+    current?.bar.stop()
+    current = null
+  }
+  return {
+    report(progress) {
+      const name = label(progress)
+      if (current?.label !== name) {
+        stop()
+        const bar = new SingleBar({
+          stream: io.stderr,
+          hideCursor: true,
+          format: '{name} [{bar}] {percentage}% | {amounts} | {eta_formatted}',
+          barsize: 24,
+        })
+        bar.start(progress.total, 0, { name, amounts: '' })
+        current = { label: name, bar }
+      }
+      const amounts = `${amount(progress, progress.done)} of ${amount(progress, progress.total)}`
+      current.bar.setTotal(progress.total)
+      current.bar.update(progress.done, { amounts })
+      if (progress.done >= progress.total) stop()
+    },
+    stop,
+  }
+}
+
+const STEPS = 4
+
+function lines(io: Io): ProgressReport {
+  let last = ''
+  return {
+    report(progress) {
+      const share = progress.total > 0 ? progress.done / progress.total : 0
+      const step = `${label(progress)} ${Math.floor(share * STEPS)}`
+      if (step === last) return
+      last = step
+      const total = amount(progress, progress.total)
+      note(io, `${label(progress)}: ${Math.floor(share * 100)}% of ${total}`)
+    },
+    stop() {},
+  }
+}
