@@ -118,7 +118,7 @@ describe('templates', () => {
     expect(() => failing.render([{ role: 'user', content: 'x' }])).toThrow(/failed on these/)
     const broken = await chat('{% for %}').load()
     expect(() => broken.render([])).toThrow(/cannot be parsed/)
-    await expect(chat(undefined).load()).rejects.toMatchObject({ kind: 'missing' })
+    await expect(chat(null).load()).rejects.toMatchObject({ kind: 'missing' })
     const named = await chat([{ name: 'rag', template: 'x' }]).load()
     expect(() => named.render([])).toThrow(/named rag/)
   })
