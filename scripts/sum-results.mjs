@@ -29,7 +29,8 @@ function count(file) {
   // A file that cannot be imported has no tests to fail.
   if (file.status === 'failed' && !tests.some((test) => test.status === 'failed')) counts.failed++
   const usesShared =
-    existsSync(file.name) && readFileSync(file.name, 'utf8').includes('shared-folder.ts')
+    existsSync(file.name) &&
+    /\.\.\/shared|shared-folder|sharedPath/.test(readFileSync(file.name, 'utf8'))
   for (const test of tests) {
     if (test.status === 'passed') counts.passed++
     else if (test.status === 'failed') counts.failed++

@@ -1,0 +1,87 @@
+/** The last line of CI: sums over runs, files that did not load, and reference tests that must not skip in silence. */
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, it } from 'vitest'
+
+const script = fileURLToPath(new URL('../scripts/sum-results.mjs', import.meta.url))
+const nowhere = join(tmpdir(), 'there-is-no-such-folder')
+
+type Test = [status: 'passed' | 'failed' | 'pending', fullName: string]
+const file = (tests: Test[], status = 'passed') => ({
+  name: '/nowhere/x.test.ts',
+  status,
+  assertionResults: tests.map(([status, fullName]) => ({ status, fullName })),
+})
+
+function sum(reports: object[], shared = nowhere): { status: number | null; lines: string[] } {
+  const folder = mkdtempSync(join(tmpdir(), 'results-'))
+  try {
+    for (const [i, report] of reports.entries()) {
+      writeFileSync(join(folder, `${i}.json`), JSON.stringify(report))
+    }
+    const env = { ...process.env, ILLUMINATOR_SHARED: shared }
+    const { status, stdout } = spawnSync(process.execPath, [script, folder], {
+      encoding: 'utf8',
+      env,
+    })
+    return { status, lines: stdout.trim().split('\n') }
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+const good = {
+  testResults: [
+    file([
+      ['passed', 'a'],
+      ['pending', 'b [needs shader-f16]'],
+    ]),
+  ],
+}
+
+it('sums the runs and ends with one plain line', () => {
+  const { status, lines } = sum([good, good])
+  expect(status).toBe(0)
+  expect(lines.at(-1)).toBe('2 passed, 0 failed, 2 skipped')
+  expect(lines[0]).toMatch(/^skipped 2 times: .*b \[needs shader-f16\]$/)
+})
+
+it.each([
+  [
+    'a test failed',
+    {
+      testResults: [
+        file(
+          [
+            ['passed', 'a'],
+            ['failed', 'b'],
+          ],
+          'failed',
+        ),
+      ],
+    },
+  ],
+  ['a file did not load', { testResults: [file([['passed', 'a']]), file([], 'failed')] }],
+])('fails when %s', (_, report) => {
+  expect(sum([report])).toMatchObject({ status: 1, lines: ['1 passed, 1 failed, 0 skipped'] })
+})
+
+it('fails when vitest left no results', () => {
+  expect(sum([good, { crashed: true }])).toMatchObject({ status: 1 })
+})
+
+it('fails when a reference test skipped although ../shared is there, not when it is absent', () => {
+  const report = {
+    testResults: [
+      file([
+        ['passed', 'a'],
+        ['pending', 'b [needs ../shared]'],
+      ]),
+    ],
+  }
+  expect(sum([report]).status).toBe(0)
+  expect(sum([report], tmpdir()).status).toBe(1)
+})
