@@ -47,7 +47,7 @@ export function errorLine(error: unknown, debug: string | undefined): string | n
   if (!(error instanceof Error)) return `illuminator: ${String(error)}`
   if (wantsStack) return `illuminator: ${stackOf(error)}`
   const hint = isExpected(error) ? '' : ' (DEBUG=illuminator shows where)'
-  return `illuminator: ${error.message.replaceAll('\n', ' ')}${hint}`
+  return `illuminator: ${error.message.replace(/\s*\n\s*/g, ' ')}${hint}`
 }
 
 const isExpected = (error: Error): boolean =>

@@ -2,7 +2,7 @@
  * What the commands take from the rest of the product, in one place and loaded only when a command runs: `--help` must
  * not wait for a GPU library. Tests hand in stand-ins.
  */
-import type { LoadOptions, Progress } from '../engine/api.ts'
+import type { LoadOptions } from '../engine/api.ts'
 import type { ServedEngine } from '../server/index.ts'
 
 /** The engine as the commands see it. */
@@ -26,23 +26,11 @@ export interface AdapterReport {
   error?: string
 }
 
-/** One model in the models folder. */
-export interface InstalledModel {
-  id: string
-  path: string
-  bytes: number
-}
-
 /** The models folder as the commands see it. */
-export interface Hub {
-  listModels(): Promise<InstalledModel[]>
-  /** Finds a model, fetching what is missing. */
-  resolveModel(
-    model: string | undefined,
-    options?: { onProgress?: (progress: Progress) => void; signal?: AbortSignal },
-  ): Promise<{ path: string }>
-  removeModel(id: string): Promise<unknown>
-}
+export type Hub = Pick<
+  typeof import('../engine/hub/index.ts'),
+  'DEFAULT_MODEL' | 'listModels' | 'removeModel' | 'resolveModel'
+>
 
 export interface Parts {
   openEngine(model: string | undefined, options: LoadOptions): Promise<CliEngine>

@@ -45,9 +45,10 @@ export function start(args: readonly string[], setting: Setting = {}) {
     },
     listAdapters: async () => [],
     hub: async () => ({
+      DEFAULT_MODEL: 'HuggingFaceTB/SmolLM2-135M-Instruct',
       listModels: async () => [],
-      resolveModel: async () => ({ path: '/models/x' }),
-      removeModel: async () => {},
+      resolveModel: async (id) => ({ id, folder: `/models/${id}`, source: 'a fake' }),
+      removeModel: async (id) => ({ folder: `/models/${id}`, bytes: 2e6 }),
       ...setting.hub,
     }),
     server: async () => server,

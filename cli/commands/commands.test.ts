@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { EngineError } from '../../engine/errors.ts'
 import { run, start } from '../../test/cli-terminal.ts'
+import type { Hub } from '../open-engine.ts'
 
 describe('chat', () => {
   const words = ['Hi', ' there']
@@ -84,12 +85,17 @@ describe('doctor', () => {
     chosen: true,
     reason: 'no GPU was found',
   }
-  const model = { id: 'a/b', path: '/models/a/b', bytes: 1 }
+  const stored = { bytes: 1, architecture: null, weights: null }
+  const models = ['a/b', 'HuggingFaceTB/SmolLM2-135M-Instruct'].map((id) => ({
+    id,
+    folder: `/models/${id}`,
+    ...stored,
+  }))
 
   test('shows adapters and a self-test with live buffers', async () => {
     const { code, stdout, loads } = await run(['doctor'], {
       parts: { listAdapters: async () => [adapter] },
-      hub: { listModels: async () => [model] },
+      hub: { listModels: async () => models },
     })
     expect(code).toBe(0)
     expect(stdout).toContain('* lavapipe, llvmpipe, mesa')
@@ -98,7 +104,7 @@ describe('doctor', () => {
     expect(stdout).toContain('maxBufferSize 4096')
     expect(stdout).toMatch(/passed: fake\/tiny-1 made 8 tokens/)
     expect(stdout).toContain('weights: 100.0 MB')
-    expect(loads[0]?.model).toBe('a/b')
+    expect(loads[0]?.model).toBe('HuggingFaceTB/SmolLM2-135M-Instruct')
   })
 
   test('runs no model that is not here', async () => {
@@ -128,30 +134,43 @@ describe('doctor', () => {
 
 describe('models', () => {
   test('list, info and remove', async () => {
-    const path = await mkdtemp(join(tmpdir(), 'illuminator-'))
+    const folder = await mkdtemp(join(tmpdir(), 'illuminator-'))
     const config = { architectures: ['LlamaForCausalLM'], num_hidden_layers: 30 }
-    await writeFile(join(path, 'config.json'), JSON.stringify(config))
-    const removed: string[] = []
-    const hub = {
-      listModels: async () => [{ id: 'a/b', path, bytes: 2e6 }],
-      removeModel: async (id: string) => removed.push(id),
+    await writeFile(join(folder, 'config.json'), JSON.stringify(config))
+    const stored = { id: 'a/b', folder, bytes: 2e6, architecture: null, weights: 'bf16' }
+    const resolved: unknown[] = []
+    const hub: Partial<Hub> = {
+      listModels: async () => [stored],
+      async resolveModel(id, options) {
+        resolved.push(options)
+        return { id, folder, source: 'models folder' }
+      },
     }
     expect((await run(['models', 'list'], { hub })).stdout).toContain('a/b      2.0 MB')
     const listed = await run(['models', 'ls', '--json'], { hub })
-    expect(JSON.parse(listed.stdout)).toEqual([{ id: 'a/b', path, bytes: 2e6 }])
+    expect(JSON.parse(listed.stdout)).toEqual([stored])
     const info = await run(['models', 'info', 'a/b', '--json'], { hub })
     expect(JSON.parse(info.stdout)).toMatchObject({
       architecture: 'LlamaForCausalLM',
       layers: 30,
       heads: null,
+      weights: 'bf16',
+      bytes: 2e6,
     })
+    expect(resolved).toEqual([{ offline: true }])
     expect((await run(['models', 'info', 'a/b'], { hub })).stdout).toMatch(/heads +unknown/)
-    expect((await run(['models', 'rm', 'a/b'], { hub })).code).toBe(0)
-    expect(removed).toEqual(['a/b'])
-    const unknown = await run(['models', 'info', 'c'], { hub })
-    expect(unknown.code).toBe(1)
-    expect(unknown.stderr).toContain('there are: a/b')
+    const removed = await run(['models', 'rm', 'a/b'], { hub })
+    expect(removed).toMatchObject({ code: 0, stderr: 'Removed /models/a/b (2.0 MB).\n' })
     expect((await run(['models', 'list'])).stderr).toContain('models download')
+  })
+
+  test('an error of several lines is printed as one', async () => {
+    const lines = 'Not found. Tried:\n  - here\n  - there'
+    const { code, stderr } = await run(['models', 'download', 'a/b'], {
+      hub: { resolveModel: () => Promise.reject(new EngineError('model_not_found', lines)) },
+    })
+    expect(code).toBe(1)
+    expect(stderr).toBe('illuminator: Not found. Tried: - here - there\n')
   })
 
   test('download reports progress and prints the folder', async () => {
@@ -168,12 +187,12 @@ describe('models', () => {
               source: 'hub',
             })
           }
-          return { path: `/models/${model}` }
+          return { id: model, folder: `/models/${model}`, source: 'hub' }
         },
       },
     })
     expect({ code, stdout }).toEqual({ code: 0, stdout: '/models/a/b\n' })
-    expect(stderr.trim().split('\n')).toHaveLength(5)
+    expect(stderr.trim().split('\n')).toHaveLength(6)
   })
 
   test('Ctrl-C during a download ends with 130', async () => {

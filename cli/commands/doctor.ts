@@ -89,8 +89,9 @@ async function runSelfTest(deps: Deps, asked: string | undefined, flags: Flags):
 }
 
 async function installedModel({ parts }: Deps): Promise<string | undefined> {
-  const { listModels } = await parts.hub()
-  return (await listModels())[0]?.id
+  const { DEFAULT_MODEL, listModels } = await parts.hub()
+  const ids = (await listModels()).map(({ id }) => id)
+  return ids.includes(DEFAULT_MODEL) ? DEFAULT_MODEL : ids[0]
 }
 
 function text(

@@ -5,7 +5,6 @@ import type { Command } from 'commander'
 import { EngineError } from '../../engine/errors.ts'
 import { Interrupted } from '../exit.ts'
 import { note, write } from '../io.ts'
-import type { InstalledModel } from '../open-engine.ts'
 import { modelName } from '../options.ts'
 import { createProgress } from '../progress.ts'
 import type { Deps } from '../session.ts'
@@ -32,7 +31,7 @@ export function addModels(program: Command, deps: Deps): void {
     .command('info')
     .alias('show')
     .description('what a model that is here is made of')
-    .argument('<model>', 'id, as "models list" prints it')
+    .argument('<model>', 'id, as "models list" prints it, or a folder')
     .option('--json', 'print JSON')
     .action((model: string, flags: Flags) => info(deps, model, flags))
   models
@@ -52,24 +51,25 @@ async function list({ io, parts }: Deps, flags: Flags): Promise<void> {
     return note(io, 'No model is here yet; "illuminator models download" fetches the default one.')
   }
   const width = Math.max(...models.map(({ id }) => id.length))
-  for (const { id, bytes, path } of models) {
-    await write(io.stdout, `${id.padEnd(width)}  ${megabytes(bytes).padStart(10)}  ${path}\n`)
+  for (const { id, bytes, folder } of models) {
+    await write(io.stdout, `${id.padEnd(width)}  ${megabytes(bytes).padStart(10)}  ${folder}\n`)
   }
 }
 
 async function download({ io, parts }: Deps, model: string | undefined): Promise<void> {
   const name = modelName(model)
-  const { resolveModel } = await parts.hub()
+  const { DEFAULT_MODEL, resolveModel } = await parts.hub()
   const controller = new AbortController()
   const release = io.onInterrupt(() => controller.abort())
   const progress = createProgress(io)
   try {
-    const { path } = await resolveModel(name, {
+    const { folder, source } = await resolveModel(name ?? DEFAULT_MODEL, {
       signal: controller.signal,
       onProgress: (step) => progress.report(step),
     })
     progress.stop()
-    await write(io.stdout, `${path}\n`)
+    note(io, `From: ${source}`)
+    await write(io.stdout, `${folder}\n`)
   } catch (error) {
     throw controller.signal.aborted ? new Interrupted('interrupted', { cause: error }) : error
   } finally {
@@ -78,29 +78,23 @@ async function download({ io, parts }: Deps, model: string | undefined): Promise
   }
 }
 
-async function installed({ parts }: Deps, model: string): Promise<InstalledModel> {
-  const models = await (await parts.hub()).listModels()
-  const found = models.find(({ id }) => id === model) ?? models.find(({ path }) => path === model)
-  if (found) return found
-  const known = models.map(({ id }) => id).join(', ') || 'none'
-  throw new EngineError('model_not_found', `There is no model ${model} here; there are: ${known}.`)
-}
-
 async function info(deps: Deps, model: string, flags: Flags): Promise<void> {
-  const found = await installed(deps, model)
-  const config = await readConfig(found.path)
+  const { listModels, resolveModel } = await deps.parts.hub()
+  const { id, folder } = await resolveModel(modelName(model) ?? model, { offline: true })
+  const stored = (await listModels()).find((each) => each.folder === folder)
+  const config = await readConfig(folder)
   const facts = {
-    id: found.id,
-    path: found.path,
-    bytes: found.bytes,
+    id,
+    folder,
+    bytes: stored?.bytes ?? null,
     architecture: (config.architectures as string[] | undefined)?.[0] ?? null,
+    weights: stored?.weights ?? config.quantization ?? config.torch_dtype ?? null,
     layers: config.num_hidden_layers ?? null,
     hidden_size: config.hidden_size ?? null,
     heads: config.num_attention_heads ?? null,
     kv_heads: config.num_key_value_heads ?? config.num_attention_heads ?? null,
     vocabulary_size: config.vocab_size ?? null,
     context_length: config.max_position_embeddings ?? null,
-    weights: config.quantization ?? config.quantization_config ?? config.torch_dtype ?? null,
   }
   if (flags.json) return write(deps.io.stdout, `${JSON.stringify(facts, null, 2)}\n`)
   const lines = Object.entries(facts).map(([name, value]) => {
@@ -121,8 +115,8 @@ async function readConfig(folder: string): Promise<Record<string, unknown>> {
   }
 }
 
-async function remove(deps: Deps, model: string): Promise<void> {
-  const found = await installed(deps, model)
-  await (await deps.parts.hub()).removeModel(found.id)
-  note(deps.io, `Removed ${found.id} (${megabytes(found.bytes)}).`)
+async function remove({ io, parts }: Deps, model: string): Promise<void> {
+  const { removeModel } = await parts.hub()
+  const { bytes, folder } = await removeModel(model)
+  note(io, `Removed ${folder} (${megabytes(bytes)}).`)
 }
