@@ -79,7 +79,7 @@ export function explainNoLavapipe(machine: Machine): string {
     return `there is no Vulkan loader (libvulkan.so.1), so no lavapipe either. ${INSTALL_LAVAPIPE}`
   }
   return machine.lavapipeManifest
-    ? `lavapipe is installed (${machine.lavapipeManifest}) but Dawn refuses it: Mesa is too old (22.3 is refused, 25.0 works). ${INSTALL_LAVAPIPE}`
+    ? `Dawn refuses the installed lavapipe (${machine.lavapipeManifest}): Mesa is too old (22.3 is refused, 25.0 works). ${INSTALL_LAVAPIPE}`
     : `lavapipe is not installed. ${INSTALL_LAVAPIPE}`
 }
 
