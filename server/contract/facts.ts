@@ -1,7 +1,7 @@
 /** What the server tells of itself and its model: `/health`, `/info`, `/models`. Unknown figures are `null`, never guesses. */
 import { z } from '@hono/zod-openapi'
 
-export const progressSchema = z.object({
+const progressSchema = z.object({
   phase: z.enum(['download', 'weights', 'pipelines']),
   percent: z.number(),
   done: z.number(),

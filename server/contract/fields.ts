@@ -8,7 +8,7 @@ import { z } from '@hono/zod-openapi'
 const show = (value: number): string => (Number.isInteger(value) ? value.toFixed(1) : String(value))
 
 /** A finite number from `low` to `high`; `null` and absence mean the default. */
-export const real = (low: number, high: number, description: string) => {
+const real = (low: number, high: number, description: string) => {
   const error = `must be a number between ${show(low)} and ${show(high)}`
   return z
     .number({ error })

@@ -36,6 +36,5 @@ export const generateFrame = z
   })
   .openapi('GenerateFrame')
 
-export type GenerateRequest = z.output<typeof generateRequest>
 export type GenerateResponse = z.infer<typeof generateResponse>
 export type GenerateFrame = z.infer<typeof generateFrame>

@@ -31,7 +31,7 @@ export interface WireSampling {
 }
 
 /** An object without the members that are absent; `null` on the wire means absent. */
-export function present<T extends object>(members: T): { [K in keyof T]?: NonNullable<T[K]> } {
+function present<T extends object>(members: T): { [K in keyof T]?: NonNullable<T[K]> } {
   const entries = Object.entries(members).filter(
     ([, value]) => value !== null && value !== undefined,
   )

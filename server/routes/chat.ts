@@ -63,7 +63,7 @@ function wholeAnswer(result: GenerateResult, heading: Heading): ChatResponse {
  * Chunks as OpenAI sends them: the role first, then text, then an empty delta with the finish reason; with
  * `include_usage` every chunk has `usage: null` and a last one, without choices, the counts.
  */
-export async function* chatChunks(
+async function* chatChunks(
   chunks: AsyncIterable<Chunk>,
   heading: Heading,
   wantsUsage: boolean,
