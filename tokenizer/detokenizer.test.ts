@@ -1,10 +1,13 @@
 /** The incremental decoder against decoding at once: by property, over both families of tokenizers. */
 
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { Tokenizer as Library } from '@huggingface/tokenizers'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { describeShared } from '../test/shared-folder.ts'
 import { Detokenizer } from './detokenizer.ts'
-import { byteLevelJson, sentencePieceJson, sharedPath } from './testing.ts'
+import { byteLevelJson, sentencePieceJson } from './testing.ts'
 import { Tokenizer } from './tokenizer.ts'
 
 const families = {
@@ -108,21 +111,25 @@ describe('one-shot decoding', () => {
       { numRuns: 500 },
     )
   })
+})
 
-  it.skipIf(sharedPath('models/smollm2-135m-instruct-4bit') === undefined)(
-    'equals the library on the real vocabulary (needs ../shared)',
-    async () => {
-      const tokenizer = await Tokenizer.load(sharedPath('models/smollm2-135m-instruct-4bit') ?? '')
-      const ids = fc.array(fc.nat({ max: 49_151 }), { maxLength: 30 })
-      fc.assert(
-        fc.property(ids, stops, (list, stop) => {
-          const { text, stopped } = run(tokenizer, list, stop)
-          expect({ text, stopped }).toEqual(cut(tokenizer.decode(list), stop))
-        }),
-        { numRuns: 200 },
-      )
-    },
-  )
+describeShared('on the real vocabulary', (shared) => {
+  it('equals one-shot decoding, which equals the library', async () => {
+    const folder = join(shared, 'models/smollm2-135m-instruct-4bit')
+    const tokenizer = await Tokenizer.load(folder)
+    const json = JSON.parse(await readFile(join(folder, 'tokenizer.json'), 'utf8'))
+    const library = new Library(json, { clean_up_tokenization_spaces: false })
+    const ids = fc.array(fc.nat({ max: 49_151 }), { minLength: 1, maxLength: 30 })
+    fc.assert(
+      fc.property(ids, stops, (list, stop) => {
+        const whole = tokenizer.decode(list)
+        expect(whole).toBe(library.decode(list, { skip_special_tokens: true }))
+        const { text, stopped } = run(tokenizer, list, stop)
+        expect({ text, stopped }).toEqual(cut(whole, stop))
+      }),
+      { numRuns: 200 },
+    )
+  })
 })
 
 describe('corner cases', () => {

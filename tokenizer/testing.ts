@@ -1,10 +1,5 @@
-/**
- * Small tokenizers for tests: a byte-level BPE (as GPT-2's family) and a byte-fallback BPE (as Llama 2's family), and
- * where the shared reference folder is, when there is one.
- */
+/** Small tokenizers for tests: a byte-level BPE (as GPT-2's family), and one with byte fallback (as Llama 2's). */
 
-import { existsSync } from 'node:fs'
-import { resolve } from 'node:path'
 import type { JsonObject } from './files.ts'
 
 /** The 256 characters that stand for bytes, in the order of the bytes. */
@@ -90,10 +85,4 @@ export function sentencePieceJson(): JsonObject {
       merges,
     },
   }
-}
-
-/** A path in the shared reference folder, or undefined where this checkout has none (tests then say so and skip). */
-export function sharedPath(path: string): string | undefined {
-  const full = resolve(import.meta.dirname, '../../shared', path)
-  return existsSync(full) ? full : undefined
 }

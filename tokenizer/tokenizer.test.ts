@@ -4,27 +4,23 @@ import { mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { describeShared } from '../test/shared-folder.ts'
 import { TokenizerError } from './errors.ts'
-import { byteLevelJson, sentencePieceJson, sharedPath } from './testing.ts'
+import { byteLevelJson, sentencePieceJson } from './testing.ts'
 import { Tokenizer } from './tokenizer.ts'
 
-const golden = sharedPath('goldens/smollm2.json')
-const model = sharedPath('models/smollm2-135m-instruct-4bit')
-
-describe.skipIf(golden === undefined || model === undefined)(
-  'against the reference (needs ../shared)',
-  () => {
-    it('gives the reference ids and the text back', async () => {
-      const { tokenizer: cases } = JSON.parse(await readFile(golden ?? '', 'utf8'))
-      const tokenizer = await Tokenizer.load(model ?? '')
-      for (const { text, ids } of cases) {
-        expect(tokenizer.encode(text, { parseSpecial: true }), text).toEqual(ids)
-        expect(tokenizer.decode(ids, { skipSpecial: false })).toBe(text)
-      }
-      expect(tokenizer).toMatchObject({ vocabularySize: 49152, bosId: 1, eosId: 2 })
-    })
-  },
-)
+describeShared('against the reference', (shared) => {
+  it('gives the reference ids and the text back', async () => {
+    const golden = await readFile(join(shared, 'goldens/smollm2.json'), 'utf8')
+    const { tokenizer: cases } = JSON.parse(golden)
+    const tokenizer = await Tokenizer.load(join(shared, 'models/smollm2-135m-instruct-4bit'))
+    for (const { text, ids } of cases) {
+      expect(tokenizer.encode(text, { parseSpecial: true }), text).toEqual(ids)
+      expect(tokenizer.decode(ids, { skipSpecial: false })).toBe(text)
+    }
+    expect(tokenizer).toMatchObject({ vocabularySize: 49152, bosId: 1, eosId: 2 })
+  })
+})
 
 describe('control tokens', () => {
   it('come from text only when asked for', () => {
