@@ -9,4 +9,10 @@ export class GpuError extends Error {
   }
 }
 
-export type GpuErrorKind = 'no-adapter' | 'limit' | 'compile' | 'validation' | 'out-of-memory' | 'lost'
+export type GpuErrorKind =
+  | 'no-adapter'
+  | 'limit'
+  | 'compile'
+  | 'validation'
+  | 'out-of-memory'
+  | 'lost'

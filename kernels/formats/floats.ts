@@ -1,0 +1,69 @@
+/** Plain floats: f32, f16, bf16, as the checkpoint holds them. */
+import { BLOCK, type Format, PAIRS, type SourceRows } from './format.ts'
+import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from './half.ts'
+import { interleaveRows } from './interleave.ts'
+
+interface FloatKind {
+  readonly wgsl: URL
+  readonly bytes: 2 | 4
+  read(bytes: DataView, at: number): number
+  write(bytes: DataView, at: number, value: number): void
+}
+
+const KINDS = {
+  f32: {
+    wgsl: new URL('./f32.wgsl', import.meta.url),
+    bytes: 4,
+    read: (bytes, at) => bytes.getFloat32(at, true),
+    write: (bytes, at, value) => bytes.setFloat32(at, value, true),
+  },
+  f16: {
+    wgsl: new URL('./f16.wgsl', import.meta.url),
+    bytes: 2,
+    read: (bytes, at) => f16ToF32(bytes.getUint16(at, true)),
+    write: (bytes, at, value) => bytes.setUint16(at, f32ToF16(value), true),
+  },
+  bf16: {
+    wgsl: new URL('./bf16.wgsl', import.meta.url),
+    bytes: 2,
+    read: (bytes, at) => bf16ToF32(bytes.getUint16(at, true)),
+    write: (bytes, at, value) => bytes.setUint16(at, f32ToBf16(value), true),
+  },
+} as const satisfies Record<string, FloatKind>
+
+const viewOf = (bytes: Uint8Array): DataView =>
+  new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+
+export function floatFormat(id: keyof typeof KINDS): Format {
+  const kind: FloatKind = KINDS[id]
+  const unitsPerBlock = (BLOCK * kind.bytes) / 16
+  const blocksOf = (columns: number): number => Math.ceil(columns / BLOCK)
+  return {
+    id,
+    fragments: [{ wgsl: kind.wgsl }],
+    consts: {},
+    wordsPerPairBlock: (columns) => ({
+      words: blocksOf(columns) * unitsPerBlock * 4 * 2 * PAIRS,
+      scales: 0,
+    }),
+    rowBytes: (columns) => ({ weight: columns * kind.bytes, scales: 0, biases: 0 }),
+    pack(rows, count, columns, into, pairBlock) {
+      const shape = { blocks: blocksOf(columns), unitsPerBlock }
+      interleaveRows(rows.weight, columns * kind.bytes, count, shape, into.words, pairBlock)
+    },
+    decode(rows, count, columns) {
+      const view = viewOf(rows.weight)
+      return Float32Array.from({ length: count * columns }, (_, i) =>
+        kind.read(view, i * kind.bytes),
+      )
+    },
+    encode(values, count, columns): SourceRows {
+      const weight = new Uint8Array(count * columns * kind.bytes)
+      const view = viewOf(weight)
+      values.forEach((value, i) => {
+        kind.write(view, i * kind.bytes, value)
+      })
+      return { weight }
+    },
+  }
+}

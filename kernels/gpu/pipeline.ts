@@ -1,0 +1,122 @@
+/**
+ * Pipelines and their explicit layouts. A layout depends on binding types alone, so one bind group (a weight matrix, the KV
+ * cache) serves every pipeline. The cache key is the composed source. A WGSL error is thrown as `kernel: file.wgsl:line: …`.
+ */
+import { GpuError } from '../errors.ts'
+import type { Device } from './device.ts'
+import type { Binding, ShaderSource } from './shader.ts'
+
+export interface Pipeline {
+  readonly name: string
+  readonly gpu: GPUComputePipeline
+  readonly source: ShaderSource
+}
+
+export class Pipelines {
+  readonly #device: Device
+  readonly #layouts = new Map<string, GPUBindGroupLayout>()
+  readonly #pipelines = new Map<string, Promise<Pipeline>>()
+
+  constructor(device: Device) {
+    this.#device = device
+  }
+
+  /** Compiles a source once. Rejects with GpuError('compile') that carries the WGSL message. */
+  get(source: ShaderSource): Promise<Pipeline> {
+    let pipeline = this.#pipelines.get(source.code)
+    if (!pipeline) {
+      pipeline = this.#compile(source)
+      this.#pipelines.set(source.code, pipeline)
+      pipeline.catch(() => this.#pipelines.delete(source.code))
+    }
+    return pipeline
+  }
+
+  async #compile(source: ShaderSource): Promise<Pipeline> {
+    const { gpu, counters } = this.#device
+    try {
+      const module = await this.#device
+        .scoped(source.name, () =>
+          gpu.createShaderModule({ label: source.name, code: source.code }),
+        )
+        .catch((error: unknown) => {
+          throw explain(source, error)
+        })
+      const groups = Math.max(-1, ...source.bindings.map((binding) => binding.group)) + 1
+      const layout = await this.#device.scoped(source.name, () =>
+        gpu.createPipelineLayout({
+          label: source.name,
+          bindGroupLayouts: Array.from({ length: groups }, (_, group) =>
+            this.layout(source.bindings.filter((binding) => binding.group === group)),
+          ),
+        }),
+      )
+      const pipeline = await this.#device.scoped(source.name, () =>
+        gpu.createComputePipelineAsync({
+          label: source.name,
+          layout,
+          compute: { module, entryPoint: 'main' },
+        }),
+      )
+      counters.pipelines++
+      return { name: source.name, gpu: pipeline, source }
+    } catch (error) {
+      if (error instanceof GpuError && error.kind !== 'validation') throw error
+      const message = error instanceof Error ? error.message : String(error)
+      throw new GpuError('compile', message, { cause: error })
+    }
+  }
+
+  /** The layout for a group of bindings; made once per combination of types. */
+  layout(bindings: readonly Binding[]): GPUBindGroupLayout {
+    const key = bindings.map((one) => `${one.binding}:${one.type}`).join()
+    let layout = this.#layouts.get(key)
+    if (!layout) {
+      layout = this.#device.gpu.createBindGroupLayout({
+        label: key,
+        entries: bindings.map((one) => ({
+          binding: one.binding,
+          visibility: GPUShaderStage.COMPUTE,
+          buffer: { type: one.type },
+        })),
+      })
+      this.#layouts.set(key, layout)
+    }
+    return layout
+  }
+
+  /** Binds `buffers`, by name, to one group of a source. Throws GpuError naming a missing or unfit buffer. */
+  bind(
+    source: ShaderSource,
+    group: number,
+    buffers: Readonly<Record<string, GPUBuffer>>,
+  ): Promise<GPUBindGroup> {
+    const bindings = source.bindings.filter((binding) => binding.group === group)
+    return this.#device.scoped(`${source.name}, bind group ${group}`, () => {
+      const entries = bindings.map((one) => {
+        const buffer = buffers[one.name]
+        if (!buffer) {
+          throw new GpuError(
+            'validation',
+            `${source.name}: no buffer given for binding "${one.name}".`,
+          )
+        }
+        return { binding: one.binding, resource: { buffer } }
+      })
+      this.#device.counters.bindGroups++
+      return this.#device.gpu.createBindGroup({
+        label: source.name,
+        layout: this.layout(bindings),
+        entries,
+      })
+    })
+  }
+}
+
+/** A shader error with the line of the file it stands in, instead of the line of the composed text. */
+function explain(source: ShaderSource, error: unknown): GpuError {
+  const message = error instanceof Error ? error.message : String(error)
+  const line = /:(\d+):\d+ error/.exec(message)?.[1]
+  const where = line ? `${source.locate(Number(line))}: ` : ''
+  return new GpuError('compile', `${source.name}: ${where}${message}`, { cause: error })
+}

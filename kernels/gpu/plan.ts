@@ -1,0 +1,64 @@
+/**
+ * A plan: dispatches recorded once and replayed each step in one compute pass. A replay makes no object but the encoder
+ * and its command buffer.
+ */
+import type { Device } from './device.ts'
+import type { Pipeline } from './pipeline.ts'
+
+export interface Dispatch {
+  readonly label: string
+  readonly pipeline: Pipeline
+  /** Bind groups by index; the same object in a row is not set again. */
+  readonly groups: readonly GPUBindGroup[]
+  /** Workgroups for a step of `rows` rows. */
+  workgroups(rows: number): readonly [number, number, number]
+}
+
+export interface Copy {
+  readonly from: GPUBuffer
+  readonly fromOffset: number
+  readonly to: GPUBuffer
+  readonly toOffset: number
+  readonly bytes: number
+}
+
+export class Plan {
+  readonly #device: Device
+  readonly dispatches: readonly Dispatch[]
+
+  constructor(device: Device, dispatches: readonly Dispatch[]) {
+    this.#device = device
+    this.dispatches = dispatches
+  }
+
+  /** Encodes every dispatch for `rows` rows, then `copies`, and submits. Errors surface through the device's failure. */
+  run(rows: number, copies: readonly Copy[] = []): void {
+    this.#device.check()
+    const { gpu, counters } = this.#device
+    const encoder = gpu.createCommandEncoder()
+    const pass = encoder.beginComputePass()
+    let pipeline: GPUComputePipeline | null = null
+    const bound: (GPUBindGroup | undefined)[] = []
+    for (const dispatch of this.dispatches) {
+      if (dispatch.pipeline.gpu !== pipeline) {
+        pipeline = dispatch.pipeline.gpu
+        pass.setPipeline(pipeline)
+      }
+      dispatch.groups.forEach((group, index) => {
+        if (bound[index] === group) return
+        bound[index] = group
+        pass.setBindGroup(index, group)
+      })
+      const [x, y, z] = dispatch.workgroups(rows)
+      pass.dispatchWorkgroups(x, y, z)
+    }
+    pass.end()
+    for (const copy of copies) {
+      encoder.copyBufferToBuffer(copy.from, copy.fromOffset, copy.to, copy.toOffset, copy.bytes)
+    }
+    gpu.queue.submit([encoder.finish()])
+    counters.passes++
+    counters.submits++
+    counters.dispatches += this.dispatches.length
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * Composes a kernel's WGSL: a prelude (`enable`, `const`), the fragments it calls, and its own file, in that order;
+ * keeps a line map so that a compiler message names the file it stands in; reads the bindings back out.
+ */
+import { readFileSync } from 'node:fs'
+import { basename } from 'node:path'
+import type { Fragment } from '../kernel.ts'
+
+export interface Binding {
+  readonly group: number
+  readonly binding: number
+  readonly name: string
+  readonly type: GPUBufferBindingType
+  /** WGSL type, for instance `array<vec4f>`. */
+  readonly wgsl: string
+}
+
+export interface ShaderSource {
+  readonly name: string
+  /** The whole text: also the key of the pipeline cache. */
+  readonly code: string
+  readonly bindings: readonly Binding[]
+  readonly features: readonly GPUFeatureName[]
+  /** `file.wgsl:line` of a line of `code`. */
+  locate(line: number): string
+}
+
+const texts = new Map<string, string>()
+
+function read(url: URL): string {
+  let text = texts.get(url.href)
+  if (text === undefined) {
+    text = readFileSync(url, 'utf8')
+    texts.set(url.href, text)
+  }
+  return text
+}
+
+const literal = (value: number): string =>
+  Number.isInteger(value) ? `u32 = ${value}u` : `f32 = ${value}`
+
+const BINDING =
+  /@group\((\d+)\)\s*@binding\((\d+)\)\s*var<(storage|uniform)(?:,\s*(read|read_write))?>\s*(\w+)\s*:\s*([^;]+);/g
+
+function reflect(code: string): Binding[] {
+  return [...code.matchAll(BINDING)].map((match) => ({
+    group: Number(match[1]),
+    binding: Number(match[2]),
+    name: match[5] as string,
+    type:
+      match[3] === 'uniform'
+        ? 'uniform'
+        : match[4] === 'read_write'
+          ? 'storage'
+          : 'read-only-storage',
+    wgsl: (match[6] as string).replaceAll(/\s+/g, ''),
+  }))
+}
+
+/** Composes `fragments` and `file` under a prelude of `consts`. */
+export function composeShader(
+  name: string,
+  file: URL,
+  fragments: readonly Fragment[],
+  consts: Readonly<Record<string, number>>,
+): ShaderSource {
+  const enables = [...new Set(fragments.flatMap((fragment) => fragment.enables ?? []))].sort()
+  const prelude = [
+    ...enables.map((feature) => `enable ${feature};`),
+    ...Object.entries(consts).map(([key, value]) => `const ${key}: ${literal(value)};`),
+  ]
+  const parts = [...fragments.map((fragment) => fragment.wgsl), file]
+  const starts: { line: number; file: string }[] = []
+  let code = `${prelude.join('\n')}\n`
+  let line = prelude.length + 1
+  for (const url of parts) {
+    const text = read(url)
+    starts.push({ line, file: basename(url.pathname) })
+    code += `${text}\n`
+    line += text.split('\n').length
+  }
+  return {
+    name,
+    code,
+    bindings: reflect(code),
+    features: enables.map((feature) => (feature === 'f16' ? 'shader-f16' : feature)),
+    locate(at) {
+      const start = starts.findLast((one) => one.line <= at)
+      return start ? `${start.file}:${at - start.line + 1}` : `prelude:${at}`
+    },
+  }
+}

@@ -1,0 +1,4 @@
+// KV cache of f32, read four pairs at a time.
+@group(2) @binding(0) var<storage, read_write> kv_cache: array<vec4f>;
+struct Pairs { low: vec4f, high: vec4f, }
+fn load_kv(at: u32) -> Pairs { return Pairs(kv_cache[at * 2u], kv_cache[at * 2u + 1u]); }

@@ -1,0 +1,96 @@
+/** The gated half of an MLP in one kernel; see gate-up.wgsl. */
+import { defineKernel } from '../kernel.ts'
+import { type ActivationName, activations } from '../lib/fragments.ts'
+import {
+  type MatmulShape,
+  type MatmulTuning,
+  matmulConsts,
+  matmulCost,
+  matmulDispatch,
+  matmulFragments,
+  matmulInputs,
+  matmulTune,
+  paddedColumns,
+  product,
+  validMatmul,
+} from '../lib/matmul.ts'
+
+/** `rows` counts gate and up rows together; pair i is (gate i, up i). `stride`: values between rows of y. */
+export type GateUpShape = MatmulShape & { activation: ActivationName; stride: number }
+
+const shape = (
+  format: string,
+  batch: number,
+  rows: number,
+  columns: number,
+  activation: ActivationName = 'silu',
+): GateUpShape => ({
+  format,
+  batch,
+  rows,
+  columns,
+  start: 0,
+  activation,
+  stride: paddedColumns(rows / 2),
+})
+
+/** erf by its Maclaurin series (|v| < 3) or 1: the oracle's own way, unlike the kernel's. */
+function erf(v: number): number {
+  if (Math.abs(v) > 3.5) return Math.sign(v)
+  let term = v
+  let sum = v
+  for (let n = 1; n < 60; n++) {
+    term *= -(v * v) / n
+    sum += term / (2 * n + 1)
+  }
+  return (2 / Math.sqrt(Math.PI)) * sum
+}
+
+const EXACT: Record<ActivationName, (v: number) => number> = {
+  silu: (v) => v / (1 + Math.exp(-v)),
+  gelu: (v) => 0.5 * v * (1 + erf(v / Math.SQRT2)),
+  'gelu-tanh': (v) => 0.5 * v * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (v + 0.044715 * v ** 3))),
+}
+
+export const gateUp = defineKernel<GateUpShape, MatmulTuning>({
+  name: 'gate-up',
+  summary: 'y = act(x Wgᵀ + bg) * (x Wuᵀ + bu)',
+  wgsl: new URL('./gate-up.wgsl', import.meta.url),
+  weight: ({ format, rows, columns }) => ({ format, rows, columns }),
+  uses: ({ activation }, tuning) => [activations[activation], ...matmulFragments(tuning)],
+  consts: (one, tuning) => ({ ...matmulConsts(one, tuning), Y_STRIDE: one.stride }),
+  dispatch: matmulDispatch,
+  tune: matmulTune,
+  valid: validMatmul,
+  inputs: (one, random) => ({
+    ...matmulInputs(one, random),
+    bias: random.floats((one.start + one.rows / 2) * 2),
+    y: new Float32Array(one.batch * one.stride),
+  }),
+  oracle(one, { x, bias, y }, weight) {
+    for (let m = 0; m < one.batch; m++) {
+      for (let i = 0; i < one.rows / 2; i++) {
+        const at = one.start + i
+        const gate = product(one, x as Float32Array, weight, m, 2 * i) + bias![at * 2]!
+        const up = product(one, x as Float32Array, weight, m, 2 * i + 1) + bias![at * 2 + 1]!
+        y![m * one.stride + at] = EXACT[one.activation](gate) * up
+      }
+    }
+  },
+  tolerance: 4e-5,
+  cases: [
+    shape('f32', 1, 64, 64),
+    shape('bf16', 3, 320, 64),
+    shape('affine4/32/f16', 1, 256, 96),
+    shape('f16', 2, 130, 40, 'gelu'),
+    shape('bf16', 1, 66, 64, 'gelu-tanh'),
+    { ...shape('f32', 1, 64, 64), start: 32, stride: 64 },
+  ],
+  bench: {
+    'smollm2 q4 decode': shape('affine4/32/f16', 1, 3072, 576),
+    'smollm2 bf16 decode': shape('bf16', 1, 3072, 576),
+    'smollm2 q4 prefill': shape('affine4/32/f16', 64, 3072, 576),
+    'smollm2 bf16 prefill': shape('bf16', 64, 3072, 576),
+  },
+  cost: matmulCost,
+})

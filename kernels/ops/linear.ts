@@ -1,0 +1,92 @@
+/** A linear layer, alone or added to the residual stream; see linear.wgsl. */
+import { defineKernel } from '../kernel.ts'
+import {
+  type MatmulShape,
+  type MatmulTuning,
+  matmulConsts,
+  matmulCost,
+  matmulDispatch,
+  matmulFragments,
+  matmulInputs,
+  matmulTune,
+  paddedColumns,
+  product,
+  validMatmul,
+} from '../lib/matmul.ts'
+
+/** `add` 1: added to what y holds. `stride`: values between rows of y. `total`: rows of the whole matrix. */
+export type LinearShape = MatmulShape & { add: number; stride: number; total: number }
+
+const shape = (
+  format: string,
+  batch: number,
+  rows: number,
+  columns: number,
+  add = 0,
+): LinearShape => ({
+  format,
+  batch,
+  rows,
+  columns,
+  start: 0,
+  add,
+  total: rows,
+  stride: paddedColumns(rows),
+})
+
+export const linear = defineKernel<LinearShape, MatmulTuning>({
+  name: 'linear',
+  summary: 'y = x Wᵀ + bias, or y += x Wᵀ + bias',
+  wgsl: new URL('./linear.wgsl', import.meta.url),
+  weight: ({ format, rows, columns }) => ({ format, rows, columns }),
+  uses: (_, tuning) => matmulFragments(tuning),
+  consts: (one, tuning) => ({
+    ...matmulConsts(one, tuning),
+    ADD: one.add,
+    Y_STRIDE: one.stride,
+    Y_ROWS: one.total,
+  }),
+  dispatch: matmulDispatch,
+  tune: matmulTune,
+  valid: validMatmul,
+  inputs(one, random) {
+    const pairs = one.start + Math.ceil(one.rows / 2)
+    return {
+      ...matmulInputs(one, random),
+      bias: random.floats(pairs * 2),
+      y: random.floats(one.batch * one.stride),
+    }
+  },
+  oracle(one, { x, bias, y }, weight) {
+    for (let m = 0; m < one.batch; m++) {
+      for (let n = 0; n < one.rows; n++) {
+        const at = m * one.stride + one.start * 2 + n
+        const value = product(one, x as Float32Array, weight, m, n) + bias![one.start * 2 + n]!
+        y![at] = one.add === 1 ? y![at]! + value : value
+      }
+    }
+  },
+  tolerance: 2e-5,
+  cases: [
+    shape('f32', 1, 64, 64),
+    shape('bf16', 1, 130, 96),
+    shape('f16', 3, 70, 100, 1),
+    shape('affine4/32/f16', 1, 192, 576, 1),
+    shape('affine4/64/bf16', 5, 66, 192),
+    shape('affine4/128/f32', 1, 34, 256),
+    shape('affine8/32/f16', 2, 320, 64),
+    shape('affine8/64/f32', 1, 64, 128),
+    shape('affine8/128/bf16', 4, 65, 128),
+    { ...shape('bf16', 2, 64, 64), start: 32, total: 128, stride: 128 },
+    shape('f32', 1, 3, 33),
+  ],
+  bench: {
+    'smollm2 q4 o decode': shape('affine4/32/f16', 1, 576, 576, 1),
+    'smollm2 q4 down decode': shape('affine4/32/f16', 1, 576, 1536, 1),
+    'smollm2 q8 head decode': shape('affine8/32/f16', 1, 49152, 576),
+    'smollm2 bf16 down decode': shape('bf16', 1, 576, 1536, 1),
+    'smollm2 q4 down prefill': shape('affine4/32/f16', 64, 576, 1536, 1),
+    'smollm2 bf16 down prefill': shape('bf16', 64, 576, 1536, 1),
+  },
+  cost: matmulCost,
+})

@@ -1,0 +1,190 @@
+/** Runs one kernel × shape × tuning on a device with seeded inputs and holds every output against its oracle. */
+
+import { f16ToF32 } from './formats/half.ts'
+import { formatOf } from './formats/index.ts'
+import type { Device } from './gpu/device.ts'
+import type { Pipelines } from './gpu/pipeline.ts'
+import { type Dispatch, Plan } from './gpu/plan.ts'
+import { specialise } from './gpu/specialise.ts'
+import { type Arrays, type Kernel, Random, type Shape, type Tuning } from './kernel.ts'
+
+export interface Prepared {
+  readonly dispatch: Dispatch
+  readonly io: Arrays
+  readonly weight: Float32Array
+  readonly weightBytes: number
+  /** Buffers by binding name; free them with `release`. */
+  readonly buffers: Readonly<Record<string, GPUBuffer>>
+  release(): void
+}
+
+export interface Outcome {
+  /** Largest |got - want| / (1 + |want|) over every output. */
+  readonly worst: number
+  readonly where: string
+  readonly ok: boolean
+}
+
+/** Uploads a random matrix in the shape's format; returns what the format decodes it to. */
+async function uploadWeight(
+  device: Device,
+  shape: { format: string; rows: number; columns: number },
+  random: Random,
+): Promise<{ decoded: Float32Array; buffers: Record<string, GPUBuffer>; bytes: number }> {
+  const format = formatOf(shape.format)
+  const { rows, columns } = shape
+  const source = format.encode(random.floats(rows * columns), rows, columns)
+  const blocks = Math.ceil(rows / 64)
+  const { words, scales } = format.wordsPerPairBlock(columns)
+  const packed = {
+    words: new Uint32Array(words * blocks),
+    scales: new Uint32Array(scales * blocks),
+  }
+  const bytes = format.rowBytes(columns)
+  for (let block = 0; block < blocks; block++) {
+    const from = block * 64
+    const to = Math.min(rows, from + 64)
+    const part = {
+      weight: source.weight.subarray(from * bytes.weight, to * bytes.weight),
+      ...(source.scales
+        ? { scales: source.scales.subarray(from * bytes.scales, to * bytes.scales) }
+        : {}),
+      ...(source.biases
+        ? { biases: source.biases.subarray(from * bytes.biases, to * bytes.biases) }
+        : {}),
+    }
+    format.pack(part, to - from, columns, packed, block)
+  }
+  const buffers: Record<string, GPUBuffer> = {}
+  for (const [name, data] of [
+    ['w', packed.words],
+    ['w_scale', packed.scales],
+  ] as const) {
+    if (data.length === 0) continue
+    buffers[name] = await device.memory.storage(`test ${name}`, 'test', data.byteLength)
+    device.memory.write(buffers[name], 0, data)
+  }
+  const decoded = format.decode(source, rows, columns)
+  return { decoded, buffers, bytes: packed.words.byteLength + packed.scales.byteLength }
+}
+
+/** Compiles a kernel for a shape and fills its buffers. Throws GpuError when either fails. */
+export async function prepare<S extends Shape, T extends Tuning>(
+  device: Device,
+  pipelines: Pipelines,
+  kernel: Kernel<S, T>,
+  shape: S,
+  tuning: T,
+  seed = 1,
+): Promise<Prepared> {
+  const random = new Random(seed)
+  const source = specialise(kernel, shape, tuning, device.caps)
+  const pipeline = await pipelines.get(source)
+  const weightShape = kernel.weight?.(shape)
+  const uploaded = weightShape ? await uploadWeight(device, weightShape, random) : null
+  const buffers: Record<string, GPUBuffer> = { ...uploaded?.buffers }
+  const io = kernel.inputs(shape, random)
+  for (const [name, data] of Object.entries(io)) {
+    const buffer = await device.memory.storage(`test ${name}`, 'test', data.byteLength)
+    device.memory.write(buffer, 0, data)
+    buffers[name] = buffer
+  }
+  const groups: GPUBindGroup[] = []
+  const count = Math.max(...source.bindings.map((binding) => binding.group)) + 1
+  for (let group = 0; group < count; group++)
+    groups.push(await pipelines.bind(source, group, buffers))
+  const [x, y = 1, z = 1] = kernel.dispatch(shape, tuning)
+  return {
+    dispatch: { label: kernel.name, pipeline, groups, workgroups: () => [x, y, z] },
+    io,
+    weight: uploaded?.decoded ?? new Float32Array(0),
+    weightBytes: uploaded?.bytes ?? 0,
+    buffers,
+    release: () => {
+      for (const buffer of Object.values(buffers)) device.memory.free(buffer)
+    },
+  }
+}
+
+/** Bytes of a buffer, copied to the host. */
+export async function readBack(
+  device: Device,
+  buffer: GPUBuffer,
+  bytes: number,
+): Promise<ArrayBuffer> {
+  const staging = await device.memory.readback('read back', bytes)
+  new Plan(device, []).run(0, [
+    {
+      from: buffer,
+      fromOffset: 0,
+      to: staging,
+      toOffset: 0,
+      bytes: Math.min(staging.size, buffer.size),
+    },
+  ])
+  await staging.mapAsync(GPUMapMode.READ)
+  device.check()
+  const data = staging.getMappedRange().slice(0, bytes)
+  device.memory.free(staging)
+  return data
+}
+
+const valuesOf = (data: Float32Array | Uint32Array, packed: boolean): ArrayLike<number> =>
+  packed ? [...data].flatMap((word) => [f16ToF32(word & 0xffff), f16ToF32(word >>> 16)]) : data
+
+/** Compares what the device left in the outputs with the oracle's. `packed` outputs may differ by one f16 step. */
+export async function compare<S extends Shape, T extends Tuning>(
+  device: Device,
+  kernel: Kernel<S, T>,
+  shape: S,
+  prepared: Prepared,
+): Promise<Outcome> {
+  const want = Object.fromEntries(
+    Object.entries(prepared.io).map(([name, data]) => [name, data.slice()]),
+  )
+  kernel.oracle(shape, want, prepared.weight)
+  const packed = new Set(kernel.packed?.(shape) ?? [])
+  let worst = 0
+  let where = ''
+  for (const binding of prepared.dispatch.pipeline.source.bindings) {
+    if (binding.type !== 'storage') continue
+    const expected = want[binding.name] as Float32Array | Uint32Array
+    const raw = await readBack(
+      device,
+      prepared.buffers[binding.name] as GPUBuffer,
+      expected.byteLength,
+    )
+    const isPacked = packed.has(binding.name)
+    const got = valuesOf(
+      expected instanceof Uint32Array ? new Uint32Array(raw) : new Float32Array(raw),
+      isPacked,
+    )
+    const values = valuesOf(expected, isPacked)
+    for (let i = 0; i < values.length; i++) {
+      const error =
+        Math.abs(got[i]! - values[i]!) / (1 + Math.abs(values[i]!)) / (isPacked ? 100 : 1)
+      if (!(error <= worst)) {
+        worst = Number.isNaN(error) ? Number.POSITIVE_INFINITY : error
+        where = `${binding.name}[${i}]: got ${got[i]}, want ${values[i]}`
+      }
+    }
+  }
+  return { worst, where, ok: worst <= kernel.tolerance }
+}
+
+/** Prepares, runs once and compares. */
+export async function checkKernel<S extends Shape, T extends Tuning>(
+  device: Device,
+  pipelines: Pipelines,
+  kernel: Kernel<S, T>,
+  shape: S,
+  tuning: T,
+): Promise<Outcome> {
+  const prepared = await prepare(device, pipelines, kernel, shape, tuning)
+  try {
+    new Plan(device, [prepared.dispatch]).run(1)
+    return await compare(device, kernel, shape, prepared)
+  } finally {
+    prepared.release()
+  }
+}
