@@ -3,6 +3,7 @@
  * not wait for a GPU library. Tests hand in stand-ins.
  */
 import type { LoadOptions } from '../engine/api.ts'
+import type { AdapterReport } from '../kernels/index.ts'
 import type { ServedEngine } from '../server/index.ts'
 
 /** The engine as the commands see it. */
@@ -14,18 +15,6 @@ export interface CliEngine extends ServedEngine {
   ): Promise<{ last: Float32Array; all: Float32Array[] | null; greedy: number[] }>
 }
 
-/** One adapter as `doctor` shows it. */
-export interface AdapterReport {
-  driver: string
-  name: string
-  vendor: string
-  features: string[]
-  limits: Record<string, number>
-  chosen: boolean
-  reason: string
-  error?: string
-}
-
 /** The models folder as the commands see it. */
 export type Hub = Pick<
   typeof import('../engine/hub/index.ts'),
@@ -34,7 +23,8 @@ export type Hub = Pick<
 
 export interface Parts {
   openEngine(model: string | undefined, options: LoadOptions): Promise<CliEngine>
-  listAdapters(): Promise<AdapterReport[]>
+  /** @param choice as `--adapter` takes it; absent: what the environment says */
+  listAdapters(choice: string | undefined): Promise<AdapterReport[]>
   hub(): Promise<Hub>
   server(): Promise<typeof import('../server/index.ts')>
 }
@@ -45,9 +35,9 @@ export const parts: Parts = {
     const { Engine } = await import('../engine/index.ts')
     return Engine.load(model, options)
   },
-  async listAdapters() {
+  async listAdapters(choice) {
     const { listAdapters } = await import('../kernels/index.ts')
-    return listAdapters()
+    return listAdapters(choice)
   },
   hub: () => import('../engine/hub/index.ts'),
   server: () => import('../server/index.ts'),

@@ -77,7 +77,7 @@ describe('chat', () => {
 
 describe('doctor', () => {
   const adapter = {
-    driver: 'lavapipe',
+    driver: 'lavapipe' as const,
     name: 'llvmpipe',
     vendor: 'mesa',
     features: ['shader-f16'],

@@ -1,9 +1,9 @@
 /** `illuminator doctor`: what this machine offers, what was chosen and why, and whether a model runs on it. */
 import type { Command } from 'commander'
 import { EngineError } from '../../engine/errors.ts'
+import type { AdapterReport } from '../../kernels/index.ts'
 import { decodeRate, follow } from '../answer.ts'
 import { stderrColors, write } from '../io.ts'
-import type { AdapterReport } from '../open-engine.ts'
 import { addLoading, type LoadFlags, loadingFrom, modelName } from '../options.ts'
 import { type Deps, withEngine } from '../session.ts'
 import { cliVersion } from '../version.ts'
@@ -35,7 +35,7 @@ export function addDoctor(program: Command, deps: Deps): void {
 
 async function doctor(deps: Deps, flags: Flags): Promise<void> {
   const model = modelName(flags.model)
-  const adapters = await deps.parts.listAdapters()
+  const adapters = await deps.parts.listAdapters(flags.adapter)
   const usable = adapters.some(({ chosen }) => chosen)
   const selfTest = await (flags.selfTest && usable
     ? runSelfTest(deps, model, flags)
@@ -112,6 +112,9 @@ function text(
   return `${lines.join('\n')}\n`
 }
 
+/** Those that decide what our kernels can do; `--json` has all. */
+const COMPUTE_LIMITS = /^max(Buffer|Storage|Compute|BindGroups$|Immediate)|ubgroup/
+
 function adapterLines(adapter: AdapterReport): string[] {
   const mark = adapter.chosen ? '*' : ' '
   const title = [adapter.driver, adapter.name, adapter.vendor].filter(Boolean).join(', ')
@@ -121,7 +124,9 @@ function adapterLines(adapter: AdapterReport): string[] {
   ]
   if (adapter.error) lines.push(`    error: ${adapter.error}`)
   if (adapter.features.length > 0) lines.push(`    features: ${adapter.features.join(', ')}`)
-  const limits = Object.entries(adapter.limits).map(([name, value]) => `${name} ${value}`)
+  const limits = Object.entries(adapter.limits)
+    .filter(([name]) => COMPUTE_LIMITS.test(name))
+    .map(([name, value]) => `${name} ${value}`)
   if (limits.length > 0) lines.push(`    limits: ${limits.join(', ')}`)
   return lines
 }
