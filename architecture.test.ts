@@ -155,7 +155,8 @@ describe('arrows', () => {
         })),
       )
     const broken = shaders.flatMap(({ path }) => {
-      const owners = named.filter(({ shader }) => shader === path).map(({ owner }) => owner)
+      const naming = named.filter(({ shader }) => shader === path)
+      const owners = [...new Set(naming.map(({ owner }) => owner))]
       const found = owners.join(', ') || 'none'
       return owners.length === 1 ? [] : [`${path}: exactly one .ts names a .wgsl, found: ${found}`]
     })
