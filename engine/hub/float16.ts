@@ -33,3 +33,11 @@ export function exactF16(bits: number): number | null {
   const whole = mantissa | 0x800000
   return whole & ((1 << shift) - 1) ? null : sign | (whole >> shift)
 }
+
+/** The number that F16 bits stand for (finite ones only). */
+export function f16Value(bits: number): number {
+  const exponent = (bits >> 10) & 31
+  const mantissa = bits & 1023
+  const size = exponent === 0 ? mantissa / 2 ** 24 : (1 + mantissa / 1024) * 2 ** (exponent - 15)
+  return bits & 0x8000 ? -size : size
+}

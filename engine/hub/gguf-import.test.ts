@@ -1,0 +1,248 @@
+/** The conversion of a GGUF on small files made here: numbers, the order of rows, config, tokenizer, refusals. */
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Tokenizer } from '../../tokenizer/index.ts'
+import { encodeGguf, type FixtureGguf, type FixtureGgufTensor } from '../weights/gguf-fixture.ts'
+import { SafetensorsFile } from '../weights/safetensors.ts'
+import { f16Value as f16 } from './float16.ts'
+import { importGguf } from './gguf-import.ts'
+
+let folder = ''
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'illuminator-import-'))
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+const TYPES = {
+  F32: [0, 1, 4],
+  F16: [1, 1, 2],
+  Q4_0: [2, 32, 18],
+  Q4_1: [3, 32, 20],
+  Q8_0: [8, 32, 34],
+} as const
+
+/** Rows of repeatable bytes; scales are small normal F16 numbers. */
+function tensor(
+  name: string,
+  type: keyof typeof TYPES,
+  columns: number,
+  rows: number,
+): FixtureGgufTensor {
+  const [id, block, bytes] = TYPES[type]
+  const data = Uint8Array.from(
+    { length: (rows * columns * bytes) / block },
+    (_, i) => (i * 37) % 256,
+  )
+  for (let b = 0; block > 1 && b < data.length; b += bytes)
+    data.set([b % 200, 0x1c, b % 7, 0x98], b)
+  if (type === 'F32')
+    data.set(new Uint8Array(Float32Array.from({ length: rows * columns }, (_, i) => i / 64).buffer))
+  if (type === 'F16') data.fill(0x3c)
+  return { name, shape: rows === 1 ? [columns] : [columns, rows], type: id, data }
+}
+
+const tokens = ['<|end|>', 'a', 'b', 'ab', 'Ġ']
+const metadata = {
+  'general.architecture': ['general.architecture', 8, 'llama'],
+  blocks: ['llama.block_count', 4, 1],
+  context: ['llama.context_length', 4, 128],
+  hidden: ['llama.embedding_length', 4, 32],
+  inner: ['llama.feed_forward_length', 4, 64],
+  heads: ['llama.attention.head_count', 4, 4],
+  kv: ['llama.attention.head_count_kv', 4, 2],
+  eps: ['llama.attention.layer_norm_rms_epsilon', 6, 1e-5],
+  theta: ['llama.rope.freq_base', 6, 10000],
+  eos: ['tokenizer.ggml.eos_token_id', 4, 0],
+  model: ['tokenizer.ggml.model', 8, 'gpt2'],
+  pre: ['tokenizer.ggml.pre', 8, 'gpt-2'],
+  tokens: ['tokenizer.ggml.tokens', 9, { of: 8, items: tokens }],
+  types: ['tokenizer.ggml.token_type', 9, { of: 5, items: [3, 1, 1, 1, 1] }],
+  merges: ['tokenizer.ggml.merges', 9, { of: 8, items: ['a b'] }],
+} as const
+
+function llama(q: keyof typeof TYPES = 'Q4_1'): FixtureGguf & { tensors: FixtureGgufTensor[] } {
+  return {
+    metadata: Object.values(metadata),
+    tensors: [
+      tensor('token_embd.weight', 'Q8_0', 32, 5),
+      tensor('output_norm.weight', 'F32', 32, 1),
+      tensor('blk.0.attn_norm.weight', 'F32', 32, 1),
+      tensor('blk.0.ffn_norm.weight', 'F16', 32, 1),
+      tensor('blk.0.attn_q.weight', q, 32, 32),
+      tensor('blk.0.attn_k.weight', q, 32, 16),
+      tensor('blk.0.attn_v.weight', 'Q4_0', 32, 16),
+      tensor('blk.0.attn_output.weight', 'Q4_1', 32, 32),
+      tensor('blk.0.ffn_gate.weight', 'Q4_1', 32, 64),
+      tensor('blk.0.ffn_up.weight', 'Q4_1', 32, 64),
+      tensor('blk.0.ffn_down.weight', 'Q4_1', 64, 32),
+    ],
+  }
+}
+
+async function convert(file: FixtureGguf): Promise<string> {
+  const out = await mkdtemp(join(folder, 'model-'))
+  await writeFile(join(out, 'in.gguf'), encodeGguf(file))
+  await importGguf(join(out, 'in.gguf'), out)
+  return out
+}
+
+/** The numbers of a GGUF tensor, by ggml's own definitions. */
+function numbers({ type, data }: FixtureGgufTensor): number[] {
+  const view = new DataView(data.buffer)
+  const half = (at: number) => f16(view.getUint16(at, true))
+  if (type === 0)
+    return Array.from({ length: data.length / 4 }, (_, i) => view.getFloat32(4 * i, true))
+  if (type === 1) return Array.from({ length: data.length / 2 }, (_, i) => half(2 * i))
+  const bytes = { 2: 18, 3: 20, 8: 34 }[type] ?? 1
+  return Array.from({ length: (data.length / bytes) * 32 }, (_, i) => {
+    const at = Math.floor(i / 32) * bytes
+    const j = i % 32
+    if (type === 8) return half(at) * view.getInt8(at + 2 + j)
+    const byte = view.getUint8(at + (type === 3 ? 4 : 2) + (j % 16))
+    const code = j < 16 ? byte & 15 : byte >> 4
+    return type === 3 ? half(at) * code + half(at + 2) : half(at) * (code - 8)
+  })
+}
+
+/** The numbers of a converted tensor, by MLX's definition. */
+async function converted(out: string, name: string): Promise<number[]> {
+  const file = await SafetensorsFile.open(join(out, 'model.safetensors'))
+  const read = async (part: string) => {
+    const info = file.tensors.get(`${name}.${part}`)
+    if (info === undefined) return undefined
+    const bytes = new Uint8Array(info.end - info.start)
+    await file.read(info, 0, bytes)
+    return { info, view: new DataView(bytes.buffer), length: bytes.length }
+  }
+  const [weight, scales, biases] = await Promise.all([
+    read('weight'),
+    read('scales'),
+    read('biases'),
+  ])
+  await file.close()
+  if (weight === undefined) throw new Error(name)
+  if (scales === undefined || biases === undefined) {
+    const isF32 = weight.info.dtype === 'F32'
+    return Array.from({ length: weight.length / (isF32 ? 4 : 2) }, (_, i) =>
+      isF32 ? weight.view.getFloat32(4 * i, true) : f16(weight.view.getUint16(2 * i, true)),
+    )
+  }
+  const bits = (weight.length * 8) / (scales.length * 16)
+  return Array.from({ length: scales.length * 16 }, (_, i) => {
+    const bit = i * bits
+    const code = (weight.view.getUint32((bit >> 5) * 4, true) >>> (bit % 32)) & (2 ** bits - 1)
+    const group = Math.floor(i / 32) * 2
+    return f16(scales.view.getUint16(group, true)) * code + f16(biases.view.getUint16(group, true))
+  })
+}
+
+describe('a small llama', () => {
+  it.each(['Q4_1', 'Q4_0', 'Q8_0', 'F32', 'F16'] as const)(
+    'has the same numbers (Q, K: %s)',
+    async (q) => {
+      const file = llama(q)
+      const out = await convert(file)
+      const find = (name: string) =>
+        numbers(file.tensors.find((each) => each.name === name) ?? tensor('', 'F32', 1, 1))
+      const near = (found: number[], expected: number[]) => {
+        expect(found.length).toBe(expected.length)
+        for (const [i, value] of found.entries()) {
+          expect(value).toBeCloseTo(expected[i] ?? Number.NaN, 12)
+        }
+      }
+      near(await converted(out, 'model.embed_tokens'), find('token_embd.weight'))
+      near(await converted(out, 'model.norm'), find('output_norm.weight'))
+      near(
+        await converted(out, 'model.layers.0.post_attention_layernorm'),
+        find('blk.0.ffn_norm.weight'),
+      )
+      near(await converted(out, 'model.layers.0.self_attn.v_proj'), find('blk.0.attn_v.weight'))
+      near(await converted(out, 'model.layers.0.mlp.down_proj'), find('blk.0.ffn_down.weight'))
+      for (const [part, rows] of [
+        ['q', 32],
+        ['k', 16],
+      ] as const) {
+        const stored = find(`blk.0.attn_${part}.weight`)
+        // llama.cpp's permutation, forwards: head of 8 as [2, 4], swapped to [4, 2].
+        const order = Array.from({ length: rows }, (_, row) => {
+          const within = row % 8
+          return row - within + (within % 2) * 4 + (within >> 1)
+        })
+        const expected: number[] = []
+        order.forEach((to, from) => {
+          for (let c = 0; c < 32; c++) expected[to * 32 + c] = stored[from * 32 + c] ?? Number.NaN
+        })
+        near(await converted(out, `model.layers.0.self_attn.${part}_proj`), expected)
+      }
+    },
+  )
+
+  it('has its config and tokenizer', async () => {
+    const out = await convert(llama())
+    const config = JSON.parse(await readFile(join(out, 'config.json'), 'utf8'))
+    expect(config).toMatchObject({
+      head_dim: 8,
+      rms_norm_eps: 1e-5,
+      rope_theta: 10000,
+      tie_word_embeddings: true,
+      eos_token_id: 0,
+      vocab_size: 5,
+      quantization: { bits: 4, group_size: 32, 'model.embed_tokens': { bits: 8, group_size: 32 } },
+    })
+    const tokenizer = await Tokenizer.load(out)
+    expect(tokenizer.encode('ab<|end|>', { parseSpecial: true })).toEqual([3, 0])
+    expect(tokenizer.eosId).toBe(0)
+  })
+})
+
+describe('what cannot be carried over', () => {
+  const without = (
+    key: keyof typeof metadata,
+    ...more: readonly (readonly [string, number, unknown])[]
+  ) => ({
+    ...llama(),
+    metadata: [
+      ...Object.entries(metadata).flatMap(([name, value]) => (name === key ? [] : [value])),
+      ...more,
+    ],
+  })
+  const withTensor = (...more: FixtureGgufTensor[]) => ({
+    ...llama(),
+    tensors: [...llama().tensors, ...more],
+  })
+  it.each([
+    [
+      'another architecture',
+      without('general.architecture', ['general.architecture', 8, 'falcon']),
+      /"falcon" model/,
+    ],
+    ['a missing key', without('inner'), /no number under llama.feed_forward_length/],
+    [
+      'another tokenizer',
+      without('model', ['tokenizer.ggml.model', 8, 'llama']),
+      /tokenizer is "llama"/,
+    ],
+    ['no tokens', without('tokens'), /tokenizer.ggml.tokens holds undefined/],
+    [
+      'an unknown tensor',
+      withTensor(tensor('blk.0.attn_q.bias', 'F32', 32, 1)),
+      /"blk.0.attn_q.bias", which a llama/,
+    ],
+    ['scaled rotations', withTensor(tensor('rope_freqs.weight', 'F32', 4, 1)), /scaled rotations/],
+    [
+      'a type that would round',
+      withTensor({ name: 'output.weight', shape: [256, 1], type: 14, data: new Uint8Array(210) }),
+      /output.weight is Q6_K/,
+    ],
+  ])('%s', async (_, file, message) => {
+    await expect(convert(file)).rejects.toThrow(message)
+  })
+
+  it('a scale too large for F16', async () => {
+    const file = llama()
+    file.tensors[0]?.data.set([0xff, 0x7b])
+    await expect(convert(file)).rejects.toThrow(/token_embd.weight: a block's scale/)
+  })
+})
