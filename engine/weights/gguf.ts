@@ -9,7 +9,7 @@ import { type GgufHeader, type GgufTensor, parseGgufHeader } from './gguf-header
 import { reasonOf } from './json.ts'
 
 export type { GgufValue } from './gguf-cursor.ts'
-export type { GgufTensor, GgufType } from './gguf-header.ts'
+export type { GgufTensor } from './gguf-header.ts'
 
 /** A vocabulary of 256k tokens with its merges takes about 12 MB. */
 const MAX_HEADER_BYTES = 1 << 28
