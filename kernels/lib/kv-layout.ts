@@ -12,8 +12,8 @@ export interface KvShape {
   readonly headDim: number
 }
 
-/** Pairs (i, i + half) of a head, padded to whole loads of four. */
-export const paddedHalf = (headDim: number): number => roundUp(headDim / 2, 4)
+/** Pairs (i, i + half) of a head, padded to two loads of four. */
+export const paddedHalf = (headDim: number): number => roundUp(headDim / 2, 8)
 
 /** Pairs that one page takes: keys, then values. */
 export const pairsPerPage = ({ kvHeads, headDim }: KvShape): number =>

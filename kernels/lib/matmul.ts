@@ -35,7 +35,7 @@ const SHUFFLED: Fragment = {
 }
 
 export const matmulTune = {
-  LANES: [32, 8],
+  LANES: [32],
   TILE_PAIRS: [2, 1],
   TILE_ROWS: [1, 4],
   SPLIT: [1, 4],

@@ -17,7 +17,9 @@ fn matmul(lane: Lane) {
   const RUN = (KB + SPLIT - 1u) / SPLIT;
   let start = lane.local.y * RUN;
   var acc: array<vec2f, TILE_PAIRS * TILE_ROWS>;
-  for (var i = 0u; i < RUN; i++) { // uniform trip count: shuffles need it
+  // Uniform, since shuffles need that; no constant, since compilers unroll short loops whole and take seconds for it.
+  let rounds = RUN + select(0u, 1u, x[0].x > 3.0e38);
+  for (var i = 0u; i < rounds; i++) {
     let b = min(start + i, KB - 1u);
     var blocks: array<Block, TILE_PAIRS * 2u>;
     for (var p = 0u; p < TILE_PAIRS; p++) {
@@ -27,8 +29,9 @@ fn matmul(lane: Lane) {
     }
     var held: array<Held, TILE_ROWS>;
     for (var m = 0u; m < TILE_ROWS; m++) { held[m] = x_hold((first_row + m) * (KB * 8u) + b * 8u, lane); }
-    var total: array<vec2f, TILE_PAIRS * TILE_ROWS>;
-    var sum: array<f32, TILE_ROWS>;
+    // Zeroed in words: on lavapipe (Mesa 25.0) a variable without an initialiser keeps the last round's value.
+    var total = array<vec2f, TILE_PAIRS * TILE_ROWS>();
+    var sum = array<f32, TILE_ROWS>();
     for (var j = 0u; j < 8u; j++) {
       for (var m = 0u; m < TILE_ROWS; m++) {
         let v = x_take(held[m], j, lane);

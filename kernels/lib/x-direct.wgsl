@@ -1,5 +1,8 @@
 // Activations of a block of 32 columns, read by every invocation for itself.
-struct Lane { @builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local: vec3u, }
+struct Lane {
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(local_invocation_id) local: vec3u,
+}
 fn x_hold(at: u32, lane: Lane) -> u32 { return at; }
 fn x_take(held: u32, j: u32, lane: Lane) -> vec4f { return x[held + j]; }
 alias Held = u32;

@@ -95,9 +95,10 @@ export const attention = defineKernel<AttentionShape, AttentionTuning>({
     TILE,
   }),
   dispatch: ({ batch, kvHeads }) => [kvHeads, batch],
-  tune: { WG: [32, 8, 64], TILE: [32, 64] },
+  tune: { WG: [32, 16, 64], TILE: [32, 64] },
   valid: ({ heads, kvHeads }, { WG, TILE }, caps) =>
     TILE % WG === 0 &&
+    TILE <= 2 * WG &&
     WG <= caps.maxInvocations &&
     4 * (heads / kvHeads) * (TILE + WG + 3) <= caps.maxWorkgroupBytes,
   inputs(one, random) {

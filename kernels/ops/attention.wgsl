@@ -8,7 +8,7 @@
 @group(0) @binding(2) var<storage, read> page_table: array<u32>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 
-const CHUNKS = HALF_PAD / 4u; // four pairs each
+const CHUNKS = HALF_PAD / 4u; // four pairs each; an even number
 const KEYS = TILE / WG; // keys an invocation scores in a tile
 const ITEMS = (GROUP * CHUNKS + WG - 1u) / WG; // (head, chunk) sums an invocation keeps
 const LOWEST = -3.0e38;
@@ -19,6 +19,9 @@ var<workgroup> tops: array<f32, GROUP>;
 var<workgroup> fades: array<f32, GROUP>;
 var<workgroup> totals: array<f32, GROUP>;
 
+// The same number, but no constant to a compiler: it unrolls loops of few rounds whole, and takes seconds for it.
+fn opaque(bound: u32) -> u32 { return bound + (rows[0].w >> 31u); }
+
 fn dot4(a: vec4f, b: vec4f, acc: f32) -> f32 {
   return fma(a.w, b.w, fma(a.z, b.z, fma(a.y, b.y, fma(a.x, b.x, acc))));
 }
@@ -26,19 +29,23 @@ fn dot4(a: vec4f, b: vec4f, acc: f32) -> f32 {
 fn score_tile(tile: u32, length: u32, table: u32, row: u32, kv: u32, lane: u32) {
   var s: array<f32, GROUP * KEYS>;
   var base: array<u32, KEYS>;
+  let steps = opaque(CHUNKS / 2u);
   for (var k = 0u; k < KEYS; k++) {
     let key = min(tile + lane + k * WG, length - 1u);
     base[k] = (page_table[table + key / 16u] * 2u * KV_HEADS + kv) * CHUNKS * 16u + key % 16u;
   }
-  for (var c = 0u; c < CHUNKS; c++) {
-    var keys: array<Pairs, KEYS>;
-    for (var k = 0u; k < KEYS; k++) { keys[k] = load_kv(base[k] + c * 16u); }
-    for (var g = 0u; g < GROUP; g++) {
-      let at = ((row * HEADS + kv * GROUP + g) * CHUNKS + c) * 2u;
-      let low = q[at];
-      let high = q[at + 1u];
-      for (var k = 0u; k < KEYS; k++) {
-        s[g * KEYS + k] = dot4(keys[k].high, high, dot4(keys[k].low, low, s[g * KEYS + k]));
+  for (var step = 0u; step < steps; step++) {
+    for (var half = 0u; half < 2u; half++) {
+      let c = step * 2u + half;
+      var keys: array<Pairs, KEYS>;
+      for (var k = 0u; k < KEYS; k++) { keys[k] = load_kv(base[k] + c * 16u); }
+      for (var g = 0u; g < GROUP; g++) {
+        let at = ((row * HEADS + kv * GROUP + g) * CHUNKS + c) * 2u;
+        let low = q[at];
+        let high = q[at + 1u];
+        for (var k = 0u; k < KEYS; k++) {
+          s[g * KEYS + k] = dot4(keys[k].high, high, dot4(keys[k].low, low, s[g * KEYS + k]));
+        }
       }
     }
   }
@@ -56,7 +63,7 @@ fn score_tile(tile: u32, length: u32, table: u32, row: u32, kv: u32, lane: u32) 
 
 fn raise_top(g: u32) {
   var top = tops[g];
-  for (var i = 0u; i < WG; i++) { top = max(top, highest[g * WG + i]); }
+  for (var i = 0u; i < opaque(WG); i++) { top = max(top, highest[g * WG + i]); }
   fades[g] = exp(tops[g] - top);
   tops[g] = top;
 }
@@ -84,7 +91,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     workgroupBarrier();
     for (var g = lane; g < GROUP; g += WG) {
       var total = totals[g] * fades[g];
-      for (var i = 0u; i < TILE; i++) { total += weights[g * TILE + i]; }
+      for (var i = 0u; i < min(TILE, length - tile); i++) { total += weights[g * TILE + i]; }
       totals[g] = total;
     }
     for (var n = 0u; n < ITEMS; n++) {

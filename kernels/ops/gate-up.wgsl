@@ -5,9 +5,10 @@
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
 fn store_pair(row: u32, pair: u32, value: vec2f) {
-  if (pair >= PAIR_END) { return; }
+  let at = row * Y_STRIDE + pair;
+  if (pair >= PAIR_END || at >= arrayLength(&y)) { return; } // a tile may reach past the last row
   let both = value + bias[pair];
-  y[row * Y_STRIDE + pair] = activate(both.x) * both.y;
+  y[at] = activate(both.x) * both.y;
 }
 
 @compute @workgroup_size(LANES, SPLIT)
