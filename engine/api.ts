@@ -128,4 +128,10 @@ export interface EngineStats {
   memory: { total: number; byPurpose: Readonly<Record<string, number>> }
   running: number
   queued: number
+  /** Steps launched so far: rises while the engine advances. */
+  steps: number
+  /** Calls to the GPU so far, by kind. */
+  calls: Readonly<Record<string, number>>
+  /** Dispatches that one decoded token takes. */
+  dispatchesPerToken: number
 }

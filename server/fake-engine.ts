@@ -36,6 +36,9 @@ export class FakeEngine implements ServedEngine {
     memory: { total: 131_200_000, byPurpose: { weights: 100_000_000, kv: 31_200_000 } },
     running: 0,
     queued: 0,
+    steps: 0,
+    calls: {},
+    dispatchesPerToken: 0,
   }
   readonly defaults: GenerateOptions
   /** Tokens decoded in all. */

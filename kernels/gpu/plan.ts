@@ -22,24 +22,26 @@ export interface Copy {
   readonly bytes: number
 }
 
-export class Plan {
-  readonly #device: Device
+/** Dispatches with the number of rows they run for. */
+export interface Segment {
   readonly dispatches: readonly Dispatch[]
+  readonly rows: number
+}
 
-  constructor(device: Device, dispatches: readonly Dispatch[]) {
-    this.#device = device
-    this.dispatches = dispatches
-  }
-
-  /** Encodes every dispatch for `rows` rows, then `copies`, and submits. Errors surface through the device's failure. */
-  run(rows: number, copies: readonly Copy[] = []): void {
-    this.#device.check()
-    const { gpu, counters } = this.#device
-    const encoder = gpu.createCommandEncoder()
-    const pass = encoder.beginComputePass()
-    let pipeline: GPUComputePipeline | null = null
-    const bound: (GPUBindGroup | undefined)[] = []
-    for (const dispatch of this.dispatches) {
+/** Encodes `segments` in one compute pass, then `copies`, and submits once. Errors surface through the device's failure. */
+export function replay(
+  device: Device,
+  segments: readonly Segment[],
+  copies: readonly Copy[] = [],
+): void {
+  device.check()
+  const { gpu, counters } = device
+  const encoder = gpu.createCommandEncoder()
+  const pass = encoder.beginComputePass()
+  let pipeline: GPUComputePipeline | null = null
+  const bound: (GPUBindGroup | undefined)[] = []
+  for (const { dispatches, rows } of segments) {
+    for (const dispatch of dispatches) {
       if (dispatch.pipeline.gpu !== pipeline) {
         pipeline = dispatch.pipeline.gpu
         pass.setPipeline(pipeline)
@@ -52,13 +54,28 @@ export class Plan {
       const [x, y, z] = dispatch.workgroups(rows)
       pass.dispatchWorkgroups(x, y, z)
     }
-    pass.end()
-    for (const copy of copies) {
-      encoder.copyBufferToBuffer(copy.from, copy.fromOffset, copy.to, copy.toOffset, copy.bytes)
-    }
-    gpu.queue.submit([encoder.finish()])
-    counters.passes++
-    counters.submits++
-    counters.dispatches += this.dispatches.length
+    counters.dispatches += dispatches.length
+  }
+  pass.end()
+  for (const copy of copies) {
+    encoder.copyBufferToBuffer(copy.from, copy.fromOffset, copy.to, copy.toOffset, copy.bytes)
+  }
+  gpu.queue.submit([encoder.finish()])
+  counters.passes++
+  counters.submits++
+}
+
+/** Dispatches recorded once, to be replayed on their own. */
+export class Plan {
+  readonly #device: Device
+  readonly dispatches: readonly Dispatch[]
+
+  constructor(device: Device, dispatches: readonly Dispatch[]) {
+    this.#device = device
+    this.dispatches = dispatches
+  }
+
+  run(rows: number, copies: readonly Copy[] = []): void {
+    replay(this.#device, [{ dispatches: this.dispatches, rows }], copies)
   }
 }

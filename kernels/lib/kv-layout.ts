@@ -2,7 +2,7 @@
 
 import { f16ToF32, packF16 } from '../formats/half.ts'
 import { roundUp } from '../kernel.ts'
-import type { KvType } from './fragments.ts'
+import { type KvType, kvTypes } from './fragments.ts'
 
 /** Tokens a page holds. */
 export const PAGE = 16
@@ -18,6 +18,10 @@ export const paddedHalf = (headDim: number): number => roundUp(headDim / 2, 8)
 /** Pairs that one page takes: keys, then values. */
 export const pairsPerPage = ({ kvHeads, headDim }: KvShape): number =>
   2 * kvHeads * PAGE * paddedHalf(headDim)
+
+/** Bytes of one page of one layer. */
+export const kvPageBytes = (shape: KvShape, kv: KvType): number =>
+  pairsPerPage(shape) * kvTypes[kv].pairBytes
 
 /** Index of the pair of dimension `i` of a key. */
 export function keyIndex(

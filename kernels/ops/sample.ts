@@ -81,12 +81,12 @@ export const sample = defineKernel<SampleShape, SampleTuning>({
   inputs({ batch, vocabulary, pages, mode }, random) {
     const settings = new ArrayBuffer(batch * SETTINGS_BYTES)
     const picks = new Uint32Array(batch * 4)
-    const rows = new Uint32Array((batch + 1) * 4)
+    const next = new Uint32Array(batch * 4)
     const counts = new Uint32Array(batch * vocabulary)
     for (let r = 0; r < batch; r++) {
       packSettings({ ...MODES[mode], seed: MODES[mode].seed + r }, settings, r * SETTINGS_BYTES)
-      picks.set([batch - r, r, batch - 1 - r, 0], r * 4)
-      rows.set([random.below(vocabulary), random.below(1000), r % 2, 1], (r + 1) * 4)
+      picks.set([batch - 1 - r, (r + 1) % batch, 0, 0], r * 4)
+      next.set([random.below(vocabulary), random.below(1000), r % 2, 1], r * 4)
     }
     for (let i = 0; i < counts.length; i += 3) counts[i] = random.below(3) + (i % 2) * 0x80000000
     return {
@@ -95,27 +95,26 @@ export const sample = defineKernel<SampleShape, SampleTuning>({
       picks,
       settings: new Uint32Array(settings),
       page_table: reversedTable(pages),
-      rows,
-      next: new Uint32Array(batch * 4),
+      next,
       ids: new Uint32Array(batch),
     }
   },
   oracle({ batch, vocabulary, pages, mode }, io) {
     for (let r = 0; r < batch; r++) {
-      const [row, to, slot] = io.picks!.subarray(r * 4, r * 4 + 3) as Uint32Array
+      const [row, slot] = io.picks!.subarray(r * 4, r * 4 + 2) as Uint32Array
       const settings = { ...MODES[mode], seed: MODES[mode].seed + slot! }
-      const position = io.rows![row! * 4 + 1]!
+      const position = io.next![row! * 4 + 1]!
       const values = Float64Array.from({ length: vocabulary }, (_, i) =>
         penalised(io.logits![r * vocabulary + i]!, io.counts![slot! * vocabulary + i]!, settings),
       )
       const choice = choose(values, settings, position)
       io.logits!.set(values, r * vocabulary)
       io.ids![r] = choice
-      const sequence = io.rows![row! * 4 + 2]!
+      const sequence = io.next![row! * 4 + 2]!
       const page = io.page_table![sequence * pages + Math.floor((position + 1) / PAGE)]!
       io.next!.set(
         [choice, position + 1, sequence, page * PAGE + ((position + 1) % PAGE) + 1],
-        to! * 4,
+        row! * 4,
       )
       io.counts![slot! * vocabulary + choice]! += 1
     }

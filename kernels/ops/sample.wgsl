@@ -2,22 +2,20 @@
 // Order: repetition, presence and frequency penalties, temperature, top-k, top-p, min-p, then a draw by the Gumbel-max
 // trick (Gumbel 1954) with numbers keyed by (seed, position, token): the same whoever shares the batch.
 //   logits [rows, VOCABULARY], overwritten by what the draw sees; counts [slots, VOCABULARY]: times generated, bit 31 when in the prompt
-//   picks [rows] (row of `rows`, row of `next`, slot, 0); ids [rows]: the choice
-//   rows, next (token, position, sequence, slot + 1); page_table [sequences, MAX_PAGES]
+//   picks [rows] (row of `next`, slot, 0, 0); ids [rows]: the choice
+//   next (token, position, sequence, slot + 1): the row just run becomes the row to run; page_table [sequences, MAX_PAGES]
 @group(0) @binding(0) var<storage, read_write> logits: array<f32>;
 @group(0) @binding(1) var<storage, read_write> counts: array<u32>;
 @group(0) @binding(2) var<storage, read> picks: array<vec4u>;
 @group(0) @binding(3) var<storage, read> settings: array<Settings>;
 @group(0) @binding(4) var<storage, read> page_table: array<u32>;
-@group(0) @binding(5) var<storage, read_write> rows: array<vec4u>;
-@group(0) @binding(6) var<storage, read_write> next: array<vec4u>;
-@group(0) @binding(7) var<storage, read_write> ids: array<u32>;
+@group(0) @binding(5) var<storage, read_write> next: array<vec4u>;
+@group(0) @binding(6) var<storage, read_write> ids: array<u32>;
 
 var<workgroup> best: array<f32, WG>;
 var<workgroup> best_at: array<u32, WG>;
 var<workgroup> bins: array<atomic<u32>, 256>;
 var<workgroup> chosen: vec2u; // bin, amount above it
-var<workgroup> where_to: vec4u;
 
 // The highest of all invocations' candidates; of equals, the lowest token.
 fn highest(value: f32, token: u32, lane: u32) -> u32 {
@@ -85,12 +83,12 @@ fn mass_above(first: u32, floor_key: u32, top: f32, lane: u32) -> f32 {
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let pick = picks[group.x];
-  let s = settings[pick.z];
+  let s = settings[pick.y];
   let first = group.x * VOCABULARY;
   var value = -3.0e38;
   var token = 0u;
   for (var i = lane; i < VOCABULARY; i += WG) {
-    let v = penalised(logits[first + i], counts[pick.z * VOCABULARY + i], s);
+    let v = penalised(logits[first + i], counts[pick.y * VOCABULARY + i], s);
     logits[first + i] = v;
     if (v > value) { value = v; token = i; }
   }
@@ -107,7 +105,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       kept = threshold(first, u32(s.top_p * 0x1p31), kept, true, top, mass, lane);
     }
     floor_key = max(floor_key, kept);
-    let position = rows[pick.x].y;
+    let position = next[pick.x].y;
     value = -3.0e38;
     token = 0u;
     for (var i = lane; i < VOCABULARY; i += WG) {
@@ -119,11 +117,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     choice = highest(value, token, lane);
   }
   if (lane == 0u) {
-    let row = rows[pick.x];
+    let row = next[pick.x];
     ids[group.x] = choice;
     let position = row.y + 1u;
     let page = page_table[row.z * MAX_PAGES + min(position / 16u, MAX_PAGES - 1u)];
-    next[pick.y] = vec4u(choice, position, row.z, page * 16u + position % 16u + 1u);
-    counts[pick.z * VOCABULARY + choice] += 1u;
+    next[pick.x] = vec4u(choice, position, row.z, page * 16u + position % 16u + 1u);
+    counts[pick.y * VOCABULARY + choice] += 1u;
   }
 }

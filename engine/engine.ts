@@ -1,0 +1,252 @@
+/** The public object: a model on a GPU. Text enters and leaves here and nowhere else; below, everything is ids. */
+import { ChatTemplate, Detokenizer, Tokenizer, TokenizerError } from '../tokenizer/index.ts'
+import type {
+  ChatMessage,
+  EngineStats,
+  GenerateOptions,
+  Generation,
+  LoadOptions,
+  ModelInfo,
+} from './api.ts'
+import { PREFILL_ROWS } from './buffers.ts'
+import { defaultsOf } from './defaults.ts'
+import { EngineError } from './errors.ts'
+import { type DeviceTestOptions, type LoadedModel, loadModel } from './load-model.ts'
+import { type LogitsResult, scoreIds } from './logits.ts'
+import { Loop } from './loop.ts'
+import { checkParameters } from './sampling/parameters.ts'
+import { Request } from './schedule/request.ts'
+import { TextGeneration } from './text-generation.ts'
+
+interface TextParts {
+  readonly tokenizer: Tokenizer
+  readonly template: ChatTemplate | TokenizerError
+}
+
+export class Engine {
+  readonly #model: LoadedModel
+  readonly #loop: Loop
+  readonly #text: TextParts | TokenizerError
+  readonly #open = new Map<TextGeneration, Request>()
+  #closed = false
+
+  private constructor(model: LoadedModel, text: TextParts | TokenizerError) {
+    this.#model = model
+    this.#loop = new Loop(model.runner, PREFILL_ROWS)
+    this.#text = text
+  }
+
+  /**
+   * Loads a model: a folder, or an id that is found in the models folder or on the hub. Without one: SmolLM2-135M-Instruct.
+   * A folder without a tokenizer loads too; only text is refused then. Throws EngineError.
+   */
+  static async load(
+    model?: string,
+    options: LoadOptions & { device?: DeviceTestOptions } = {},
+  ): Promise<Engine> {
+    const loaded = await loadModel(model, options)
+    try {
+      return new Engine(loaded, await loadText(loaded.info.path))
+    } catch (error) {
+      loaded.device.close()
+      throw error
+    }
+  }
+
+  get info(): ModelInfo {
+    return this.#model.info
+  }
+
+  /** What the model's `generation_config.json` asks for. */
+  get defaults(): GenerateOptions {
+    return defaultsOf(this.#model.generationConfig)
+  }
+
+  get stats(): EngineStats {
+    const { device, runner } = this.#model
+    return {
+      adapter: {
+        name: device.name,
+        vendor: device.vendor,
+        kind: device.caps.software ? 'software' : 'gpu',
+      },
+      memory: device.memory.usage,
+      running: this.#loop.active,
+      queued: this.#loop.queued,
+      steps: runner.steps,
+      calls: { ...device.counters },
+      dispatchesPerToken: runner.dispatchesPerToken,
+    }
+  }
+
+  /** Continues a text or ids. Work begins with the first `next()` or `result()`. Throws EngineError. */
+  generate(prompt: string | readonly number[], options: GenerateOptions = {}): Generation {
+    this.#check()
+    const ids = typeof prompt === 'string' ? this.#encode(prompt) : [...prompt]
+    return this.#generate(ids, options)
+  }
+
+  /** Answers a conversation through the model's own chat template. Throws EngineError. */
+  chat(messages: readonly ChatMessage[], options: GenerateOptions = {}): Generation {
+    this.#check()
+    const { template } = this.#textParts()
+    if (template instanceof TokenizerError) {
+      throw new EngineError('model', template.message, { cause: template })
+    }
+    if (messages.length === 0) {
+      throw new EngineError('bad_request', 'messages is empty; send at least one.', {
+        param: 'messages',
+      })
+    }
+    const ids = this.#told('messages', () =>
+      template.encode(messages.map((message) => ({ ...message }))),
+    )
+    return this.#generate(ids, options)
+  }
+
+  /** Ids of a text. `specialTokens`: with what the model expects at its ends. Default true. */
+  tokenize(text: string, options: { specialTokens?: boolean } = {}): number[] {
+    const { tokenizer } = this.#textParts()
+    return tokenizer.encode(text, { specialTokens: options.specialTokens ?? true })
+  }
+
+  /** Text of ids, special tokens included. */
+  detokenize(ids: readonly number[]): string {
+    this.#checkIds(ids, 'tokens')
+    return this.#textParts().tokenizer.decode([...ids], { skipSpecial: false })
+  }
+
+  /** Logits after the last id (or after all), and a greedy continuation. Needs no tokenizer. Throws EngineError. */
+  logits(
+    ids: readonly number[],
+    options: { all?: boolean; greedy?: number } = {},
+  ): Promise<LogitsResult> {
+    this.#check()
+    this.#checkPrompt(ids)
+    const context = this.info.contextLength
+    if (ids.length + (options.greedy ?? 0) > context) throw this.#tooLong(ids.length)
+    return this.#loop.exclusive(() => scoreIds(this.#model.runner, ids, options))
+  }
+
+  /** Ends every request, frees the GPU; afterwards the process can exit by itself. */
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    await this.#loop.stop(new EngineError('closed', 'The engine was closed.'))
+    this.#model.device.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #generate(ids: readonly number[], options: GenerateOptions): Generation {
+    const { config } = this.#model
+    const parameters = checkParameters(options, config.vocabularySize)
+    this.#checkPrompt(ids)
+    const room = this.info.contextLength - ids.length
+    if (room < 1) throw this.#tooLong(ids.length)
+    const stopIds = new Set(parameters.stopTokenIds)
+    if (!parameters.ignoreEos) for (const id of config.eosIds) stopIds.add(id)
+    const maxTokens = Math.min(parameters.maxTokens ?? room, room)
+    const request = new Request(ids, { maxTokens, stopIds })
+    const host = {
+      start: (generation: TextGeneration): void => {
+        this.#check()
+        this.#open.set(generation, request)
+        this.#loop.submit({
+          request,
+          settings: parameters.settings,
+          onId: (id) => generation.push(id),
+          onEnd: (error) => {
+            this.#open.delete(generation)
+            if (error) generation.fail(error)
+            else generation.finish(request.ending === 'length' ? 'length' : 'stop')
+          },
+        })
+      },
+      end: (_: TextGeneration, ending: 'stop' | 'aborted'): void => this.#loop.end(request, ending),
+    }
+    return new TextGeneration(host, this.#detokenizer(parameters.stop), ids.length, options.signal)
+  }
+
+  #detokenizer(stop: readonly string[]): Detokenizer | null {
+    if (this.#text instanceof TokenizerError) {
+      if (stop.length > 0) throw new EngineError('model', this.#text.message, { cause: this.#text })
+      return null
+    }
+    return new Detokenizer(this.#text.tokenizer, { stop })
+  }
+
+  #encode(prompt: string): number[] {
+    if (prompt === '') {
+      throw new EngineError('bad_request', 'prompt is empty; send at least one character.', {
+        param: 'prompt',
+      })
+    }
+    const { tokenizer } = this.#textParts()
+    return this.#told('prompt', () => tokenizer.encode(prompt))
+  }
+
+  #told<T>(param: string, work: () => T): T {
+    try {
+      return work()
+    } catch (error) {
+      if (!(error instanceof TokenizerError)) throw error
+      throw new EngineError('bad_request', error.message, { cause: error, param })
+    }
+  }
+
+  #textParts(): TextParts {
+    if (!(this.#text instanceof TokenizerError)) return this.#text
+    throw new EngineError('model', this.#text.message, { cause: this.#text })
+  }
+
+  #checkPrompt(ids: readonly number[]): void {
+    if (ids.length === 0) {
+      throw new EngineError('bad_request', 'prompt holds no tokens; send at least one.', {
+        param: 'prompt',
+      })
+    }
+    this.#checkIds(ids, 'prompt')
+  }
+
+  #checkIds(ids: readonly number[], param: string): void {
+    const size = this.#model.config.vocabularySize
+    const bad = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= size)
+    if (bad === undefined) return
+    const message = `${param} holds the token id ${bad}; ids of this model go from 0 to ${size - 1}.`
+    throw new EngineError('bad_request', message, { param })
+  }
+
+  #tooLong(tokens: number): EngineError {
+    const message =
+      `The prompt has ${tokens} tokens and the context length is ${this.info.contextLength}: ` +
+      'shorten the prompt, ask for fewer tokens, or load the model with a longer context.'
+    return new EngineError('context_length', message, { param: 'prompt' })
+  }
+
+  #check(): void {
+    if (this.#closed) throw new EngineError('closed', 'The engine was closed.')
+    const { failure } = this.#model.device
+    if (failure) throw new EngineError('gpu', failure.message, { cause: failure })
+  }
+}
+
+/** Tokenizer and chat template of a folder; a folder without them is no error until text is asked for. */
+async function loadText(folder: string): Promise<TextParts | TokenizerError> {
+  let tokenizer: Tokenizer
+  try {
+    tokenizer = await Tokenizer.load(folder)
+  } catch (error) {
+    if (error instanceof TokenizerError && error.kind === 'missing') return error
+    const message = error instanceof Error ? error.message : String(error)
+    throw new EngineError('model', message, { cause: error })
+  }
+  try {
+    return { tokenizer, template: await ChatTemplate.load(folder, tokenizer) }
+  } catch (error) {
+    if (error instanceof TokenizerError) return { tokenizer, template: error }
+    throw error
+  }
+}

@@ -1,0 +1,281 @@
+/**
+ * Streams matrices from a checkpoint to the GPU in bounded chunks, packed by their format. A matrix may be fused of
+ * several modules (q, k, v; gate, up) with its rows in an order of its own, and is split by rows where it would not fit
+ * a binding. Peak host memory does not depend on the size of the model.
+ */
+import type { Device } from '../../kernels/gpu/device.ts'
+import { type Format, formatOf, type SourceRows } from '../../kernels/index.ts'
+import { EngineError } from '../errors.ts'
+import type { Checkpoint } from './checkpoint.ts'
+import type { WeightFormat } from './expected.ts'
+import { readFloats } from './vectors.ts'
+
+/** Where a row of a fused matrix comes from. */
+export interface Place {
+  /** Index into `modules`. */
+  readonly module: number
+  readonly row: number
+}
+
+export interface MatrixSource {
+  readonly label: string
+  readonly modules: readonly string[]
+  readonly columns: number
+  /** Rows of the fused matrix. */
+  readonly rows: number
+  place(row: number): Place
+  /** Whether the modules have biases. */
+  readonly bias: boolean
+}
+
+/** A run of pair blocks in buffers of its own. */
+export interface MatrixPart {
+  /** First row pair. */
+  readonly start: number
+  readonly rows: number
+  readonly buffers: Readonly<Record<string, GPUBuffer>>
+}
+
+export interface Matrix {
+  readonly format: string
+  readonly rows: number
+  readonly columns: number
+  /** (row 2p, row 2p + 1) for every pair; zeros without biases. */
+  readonly bias: GPUBuffer
+  readonly parts: readonly MatrixPart[]
+}
+
+const CHUNK_BYTES = 4 * 2 ** 20
+const FLUSH_BYTES = 64 * 2 ** 20
+const BLOCK_ROWS = 64
+
+export class WeightLoader {
+  readonly #device: Device
+  readonly #checkpoint: Checkpoint
+  readonly #formats: ReadonlyMap<string, WeightFormat>
+  readonly #onBytes: (bytes: number) => void
+  #unflushed = 0
+
+  constructor(
+    device: Device,
+    checkpoint: Checkpoint,
+    formats: ReadonlyMap<string, WeightFormat>,
+    onBytes: (bytes: number) => void,
+  ) {
+    this.#device = device
+    this.#checkpoint = checkpoint
+    this.#formats = formats
+    this.#onBytes = onBytes
+  }
+
+  /** Uploads a vector as f32, padded with zeros to `length`. */
+  async vector(name: string, length: number): Promise<GPUBuffer> {
+    const values = new Float32Array(length)
+    values.set(await readFloats(this.#checkpoint, name))
+    const buffer = await this.#device.memory.storage(name, 'weights', values.byteLength)
+    this.#device.memory.write(buffer, 0, values)
+    return buffer
+  }
+
+  async matrix(source: MatrixSource): Promise<Matrix> {
+    const own = source.modules.map((module) => this.#formatOf(module))
+    const same = own.every((format) => format.id === own[0]?.id)
+    // Modules of different formats meet in f32: larger, but right.
+    const format = same ? (own[0] as Format) : formatOf('f32')
+    const parts: MatrixPart[] = []
+    const { words } = format.wordsPerPairBlock(source.columns)
+    const most = Math.max(1, Math.floor(this.#device.caps.maxBinding / (words * 4))) * BLOCK_ROWS
+    for (let first = 0; first < source.rows; first += most) {
+      const rows = Math.min(most, source.rows - first)
+      parts.push(await this.#part(source, own, format, first, rows))
+    }
+    const bias = await this.#bias(source)
+    return { format: format.id, rows: source.rows, columns: source.columns, bias, parts }
+  }
+
+  #formatOf(module: string): Format {
+    const kind = this.#formats.get(module)
+    if (!kind) throw new EngineError('model', `${module}: its weight format is not known.`)
+    if (kind.kind === 'float') return formatOf(kind.dtype.toLowerCase())
+    const scale = this.#checkpoint.info(`${module}.scales`).dtype.toLowerCase()
+    return formatOf(`affine${kind.bits}/${kind.groupSize}/${scale}`)
+  }
+
+  async #part(
+    source: MatrixSource,
+    own: readonly Format[],
+    format: Format,
+    first: number,
+    rows: number,
+  ): Promise<MatrixPart> {
+    const { memory } = this.#device
+    const per = format.wordsPerPairBlock(source.columns)
+    const blocks = Math.ceil(rows / BLOCK_ROWS)
+    const buffers: Record<string, GPUBuffer> = {}
+    buffers.w = await memory.storage(`${source.label} words`, 'weights', per.words * 4 * blocks)
+    if (per.scales > 0) {
+      buffers.w_scale = await memory.storage(
+        `${source.label} scales`,
+        'weights',
+        per.scales * 4 * blocks,
+      )
+    }
+    const step = Math.max(1, Math.floor(CHUNK_BYTES / (per.words * 4)))
+    for (let block = 0; block < blocks; block += step) {
+      const count = Math.min(step, blocks - block)
+      const packed = {
+        words: new Uint32Array(per.words * count),
+        scales: new Uint32Array(per.scales * count),
+      }
+      const from = first + block * BLOCK_ROWS
+      const to = Math.min(first + rows, from + count * BLOCK_ROWS)
+      const gathered = await this.#gather(source, own, format, from, to)
+      packRows(format, gathered, to - from, source.columns, packed)
+      memory.write(buffers.w, block * per.words * 4, packed.words)
+      if (buffers.w_scale) memory.write(buffers.w_scale, block * per.scales * 4, packed.scales)
+      await this.#flush(packed.words.byteLength)
+    }
+    return { start: first / 2, rows, buffers }
+  }
+
+  /** Rows [from, to) of the fused matrix, in its order and format. */
+  async #gather(
+    source: MatrixSource,
+    own: readonly Format[],
+    format: Format,
+    from: number,
+    to: number,
+  ): Promise<SourceRows> {
+    const places = Array.from({ length: to - from }, (_, i) => source.place(from + i))
+    const bytes = format.rowBytes(source.columns)
+    const into = {
+      weight: new Uint8Array(bytes.weight * places.length),
+      scales: new Uint8Array(bytes.scales * places.length),
+      biases: new Uint8Array(bytes.biases * places.length),
+    }
+    for (const [index, module] of source.modules.entries()) {
+      const wanted = places
+        .map((place, at) => ({ ...place, at }))
+        .filter((place) => place.module === index)
+        .sort((a, b) => a.row - b.row)
+      const kind = own[index] as Format
+      for (const run of runsOf(wanted)) {
+        const rows = await this.#readRows(
+          module,
+          kind,
+          source.columns,
+          run[0]?.row ?? 0,
+          run.length,
+        )
+        const same =
+          kind.id === format.id ? rows : encodeAs(format, kind, rows, run.length, source.columns)
+        for (const [i, { at }] of run.entries()) copyRow(same, i, into, at, bytes)
+      }
+    }
+    return into
+  }
+
+  async #readRows(
+    module: string,
+    format: Format,
+    columns: number,
+    first: number,
+    count: number,
+  ): Promise<SourceRows> {
+    const bytes = format.rowBytes(columns)
+    const read = async (name: string, width: number): Promise<Uint8Array> => {
+      const into = new Uint8Array(width * count)
+      await this.#checkpoint.read(name, first * width, into)
+      this.#onBytes(into.byteLength)
+      return into
+    }
+    const weight = await read(`${module}.weight`, bytes.weight)
+    if (bytes.scales === 0) return { weight }
+    return {
+      weight,
+      scales: await read(`${module}.scales`, bytes.scales),
+      biases: await read(`${module}.biases`, bytes.biases),
+    }
+  }
+
+  async #bias(source: MatrixSource): Promise<GPUBuffer> {
+    const values = new Float32Array(Math.ceil(source.rows / 2) * 2)
+    if (source.bias) {
+      const modules = await Promise.all(
+        source.modules.map((module) => readFloats(this.#checkpoint, `${module}.bias`)),
+      )
+      for (let row = 0; row < source.rows; row++) {
+        const place = source.place(row)
+        values[row] = modules[place.module]?.[place.row] ?? 0
+      }
+    }
+    const label = `${source.label} bias`
+    const buffer = await this.#device.memory.storage(label, 'weights', values.byteLength)
+    this.#device.memory.write(buffer, 0, values)
+    return buffer
+  }
+
+  /** Waits now and then, so that what the queue has not taken yet never grows past a bound. */
+  async #flush(bytes: number): Promise<void> {
+    this.#unflushed += bytes
+    if (this.#unflushed < FLUSH_BYTES) return
+    this.#unflushed = 0
+    this.#device.gpu.queue.submit([])
+    await this.#device.gpu.queue.onSubmittedWorkDone()
+    this.#device.check()
+  }
+}
+
+type Wanted = Place & { at: number }
+
+/** Cuts rows, sorted, into runs of neighbours. */
+function runsOf(rows: readonly Wanted[]): Wanted[][] {
+  const runs: Wanted[][] = []
+  for (const row of rows) {
+    const last = runs.at(-1)
+    if (last && row.row === (last.at(-1)?.row ?? Number.NaN) + 1) last.push(row)
+    else runs.push([row])
+  }
+  return runs
+}
+
+type Whole = Required<SourceRows>
+type RowBytes = { weight: number; scales: number; biases: number }
+
+function copyRow(from: SourceRows, row: number, into: Whole, at: number, bytes: RowBytes): void {
+  for (const name of ['weight', 'scales', 'biases'] as const) {
+    const width = bytes[name]
+    const data = from[name]
+    if (data && width > 0) into[name].set(data.subarray(row * width, (row + 1) * width), at * width)
+  }
+}
+
+const encodeAs = (
+  format: Format,
+  from: Format,
+  rows: SourceRows,
+  count: number,
+  columns: number,
+): SourceRows => format.encode(from.decode(rows, count, columns), count, columns)
+
+function packRows(
+  format: Format,
+  rows: SourceRows,
+  count: number,
+  columns: number,
+  into: { words: Uint32Array; scales: Uint32Array },
+): void {
+  const bytes = format.rowBytes(columns)
+  for (let block = 0; block * BLOCK_ROWS < count; block++) {
+    const from = block * BLOCK_ROWS
+    const to = Math.min(count, from + BLOCK_ROWS)
+    const part = (data: Uint8Array | undefined, width: number): Uint8Array =>
+      (data ?? new Uint8Array(0)).subarray(from * width, to * width)
+    const slice = {
+      weight: part(rows.weight, bytes.weight),
+      scales: part(rows.scales, bytes.scales),
+      biases: part(rows.biases, bytes.biases),
+    }
+    format.pack(slice, to - from, columns, into, block)
+  }
+}
