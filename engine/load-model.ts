@@ -92,7 +92,9 @@ async function upload(
     signal?.throwIfAborted()
     onProgress?.({ phase: 'pipelines', done: compiled, total: all })
   })
-  return new Runner(device, config, buffers, dispatches, context)
+  const runner = new Runner(device, config, buffers, dispatches, context)
+  await runner.warmUp()
+  return runner
 }
 
 /** Tokens to reserve KV cache for: what was asked, else the model's own up to a bound; never more than the adapter binds. */

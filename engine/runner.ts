@@ -75,8 +75,9 @@ export class Runner {
   launchPrefill(step: PrefillStep): void {
     this.#uploadRows(step)
     const segments: Segment[] = [{ dispatches: this.#dispatches.prefill, rows: step.ids.length }]
+    const tiles = Math.ceil(step.ids.length / 8) // steps of like size take like time
     if (!step.sample) {
-      this.#launch('prefill', segments, null)
+      this.#launch(`prefill ${tiles}`, segments, null)
       return
     }
     this.#selectRows([step.ids.length - 1])
@@ -87,7 +88,7 @@ export class Runner {
       this.#rows.subarray(last * 4, last * 4 + 4),
     )
     segments.push({ dispatches: this.#dispatches.prefillHead, rows: 1 })
-    this.#sampleInto('prompt end', segments)
+    this.#sampleInto(`prompt end ${tiles}`, segments)
   }
 
   /** Launches one more token of the sequence; its input is already on the GPU. */
@@ -118,15 +119,35 @@ export class Runner {
     this.steps++
   }
 
+  /** Runs every pipeline once: drivers compile at the first use. The sequence begun next writes over what it leaves. */
+  async warmUp(): Promise<void> {
+    const settings = {
+      temperature: 0,
+      topP: 1,
+      minP: 0,
+      repetition: 1,
+      presence: 0,
+      frequency: 0,
+      topK: 0,
+      seed: 0,
+    }
+    this.begin([], settings)
+    this.launchPrefill({ ids: [0], position: 0, sample: true })
+    if (this.capacity > 1) this.launchDecode()
+    await this.drain()
+    this.#clock.reset()
+  }
+
   /** Waits for the oldest step. The id it chose, or null when it chose none. Throws GpuError. */
   async collect(): Promise<number | null> {
     const step = this.#launched.shift()
     if (!step) throw new Error('Nothing was launched.')
     if (!step.buffer) {
       await this.#clock.wait(step.kind, step.at)
+      const woke = performance.now()
       await this.#device.gpu.queue.onSubmittedWorkDone()
       this.#device.check()
-      this.#clock.done(step.kind, step.at)
+      this.#clock.done(step.kind, step.at, performance.now() - woke)
       return null
     }
     const data = await mapWhenDone(this.#device, step.buffer, 4, this.#clock, step.kind, step.at)

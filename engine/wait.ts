@@ -7,12 +7,16 @@ import type { Device } from '../kernels/gpu/device.ts'
 
 /** Of the expected time, slept before polling. */
 const ASLEEP = 0.85
-/** Shorter waits are not worth a timer, ms. */
+/** Waits outside these bounds are polled: too short for a timer, or too long to trust the guess, ms. */
 const SHORTEST = 2
-const SMOOTHING = 0.3
+const LONGEST = 500
+/** A step that was done this soon after waking was overslept, ms. */
+const AT_ONCE = 0.5
 
 export class StepClock {
+  /** Expected time of a step by kind, ms. */
   readonly #expected = new Map<string, number>()
+  /** When the last step ended. */
   #free = 0
 
   /** Sleeps until shortly before a step of this kind, launched at `at`, should end. */
@@ -21,20 +25,22 @@ export class StepClock {
     if (expected === undefined) return
     // A step starts when it is launched or when the one before it ended.
     const due = Math.max(at, this.#free) + expected * ASLEEP
-    const rest = due - performance.now()
+    const rest = Math.min(due - performance.now(), LONGEST)
     if (rest >= SHORTEST) await sleep(rest)
   }
 
-  /** Notes that a step ended now. */
-  done(kind: string, at: number): void {
+  /** Notes that a step ended now, after polling for `polled` ms. */
+  done(kind: string, at: number, polled: number): void {
     const now = performance.now()
     const took = now - Math.max(at, this.#free)
     this.#free = now
-    const before = this.#expected.get(kind)
-    // The shortest is nearest the truth: sleeping too long only ever lengthens what is measured.
-    const next =
-      before === undefined ? took : Math.min(took, before * (1 - SMOOTHING) + took * SMOOTHING)
-    this.#expected.set(kind, next)
+    // What was overslept says nothing about the step but that it is shorter.
+    this.#expected.set(kind, polled < AT_ONCE ? took * ASLEEP : took)
+  }
+
+  /** Forgets what steps took: the first ones compile. */
+  reset(): void {
+    this.#expected.clear()
   }
 }
 
@@ -49,6 +55,7 @@ export async function mapWhenDone(
 ): Promise<ArrayBuffer> {
   await clock.wait(kind, at)
   device.check()
+  const woke = performance.now()
   try {
     await buffer.mapAsync(GPUMapMode.READ, 0, Math.ceil(bytes / 4) * 4)
   } catch (error) {
@@ -59,6 +66,6 @@ export async function mapWhenDone(
   const data = buffer.getMappedRange(0, Math.ceil(bytes / 4) * 4).slice(0, bytes)
   buffer.unmap()
   device.check()
-  clock.done(kind, at)
+  clock.done(kind, at, performance.now() - woke)
   return data
 }
