@@ -1,0 +1,11 @@
+/** A named figure with its spread over repeats: what suites hand to tables and to the history. */
+import type { Spread } from './statistics.ts'
+
+export interface Figure extends Spread {
+  /** Unique within a run, for instance `decode @32`. */
+  readonly name: string
+  readonly unit: string
+}
+
+/** Which way is better, for a reader of the report. */
+export const isRate = (unit: string): boolean => unit.endsWith('/s') || unit === '%'

@@ -1,0 +1,79 @@
+/** The local history: every run appends one JSON line to `.bench/history.jsonl`, which git ignores. */
+import { execFileSync } from 'node:child_process'
+import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { BenchError } from './failure.ts'
+import type { Figure } from './figures.ts'
+
+export interface Run {
+  readonly date: string
+  /** Of the checkout; null outside of one. */
+  readonly commit: string | null
+  /** The checkout had changes that are in no commit. */
+  readonly changed: boolean
+  readonly adapter: string
+  readonly driver: string
+  readonly node: string
+  /** Suites and model of the run, for instance `kernels`, `model SmolLM2…`. */
+  readonly what: readonly string[]
+  readonly figures: readonly Figure[]
+}
+
+/** `.bench/history.jsonl` of the checkout that this file lies in, built or not. */
+export function historyFile(from: string = import.meta.dirname): string {
+  let folder = from
+  while (!existsSync(join(folder, 'package.json')) && dirname(folder) !== folder) {
+    folder = dirname(folder)
+  }
+  return join(folder, '.bench', 'history.jsonl')
+}
+
+export function appendRun(file: string, run: Run): void {
+  mkdirSync(dirname(file), { recursive: true })
+  appendFileSync(file, `${JSON.stringify(run)}\n`)
+}
+
+/** All runs, oldest first; none when there is no file. Throws BenchError naming a line that is not a run. */
+export function readRuns(file: string): Run[] {
+  if (!existsSync(file)) return []
+  return readFileSync(file, 'utf8')
+    .split('\n')
+    .flatMap((line, index) => (line.trim() === '' ? [] : [parseRun(file, line, index + 1)]))
+}
+
+function parseRun(file: string, line: string, number: number): Run {
+  let value: unknown
+  try {
+    value = JSON.parse(line)
+  } catch (cause) {
+    throw notARun(file, number, cause)
+  }
+  const { date, adapter, driver, figures } = (value ?? {}) as Partial<Run>
+  if (![date, adapter, driver].every((one) => typeof one === 'string') || !Array.isArray(figures)) {
+    throw notARun(file, number, undefined)
+  }
+  return value as Run
+}
+
+const notARun = (file: string, number: number, cause: unknown): BenchError =>
+  new BenchError(
+    `${file}:${number} is not a recorded run (expected JSON with date, adapter, driver and figures). Remove the line.`,
+    { cause },
+  )
+
+/** Commit of the checkout and whether it has changes; null where git or a checkout is missing. */
+export function commitOf(folder: string): { commit: string | null; changed: boolean } {
+  const git = (...args: string[]): string =>
+    execFileSync('git', args, {
+      cwd: folder,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
+  try {
+    const commit = git('rev-parse', 'HEAD').trim()
+    return { commit, changed: git('status', '--porcelain').trim() !== '' }
+  } catch {
+    // An unpacked tarball, or no git: the run is recorded all the same.
+    return { commit: null, changed: false }
+  }
+}

@@ -1,0 +1,26 @@
+/** The tables that a run of the bench prints. */
+import type { Figure } from '../figures.ts'
+import type { KernelRow } from '../suites/kernels.ts'
+import { brief, table } from './table.ts'
+
+export function kernelTable(rows: readonly KernelRow[]): string {
+  return table(
+    ['kernel', 'min ms', 'median', 'max', 'GB/s', 'GFLOP/s', '% of probes'],
+    rows.map(({ name, ms, bandwidth, arithmetic, ofRoofline }) => [
+      name,
+      ...[ms.min, ms.median, ms.max, bandwidth, arithmetic].map(brief),
+      ofRoofline.toFixed(1),
+    ]),
+  )
+}
+
+export function figureTable(figures: readonly Figure[]): string {
+  return table(
+    ['figure', 'min', 'median', 'max', 'unit'],
+    figures.map(({ name, unit, min, median, max }) => [
+      name,
+      ...[min, median, max].map(brief),
+      unit,
+    ]),
+  )
+}

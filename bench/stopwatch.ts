@@ -1,0 +1,63 @@
+/**
+ * Times dispatches on the host: one submit, one map at its end. Dawn's `mapAsync` polls a whole core, which a CPU adapter
+ * needs for itself, so it sleeps until shortly before the end that earlier runs let it expect, and only then maps.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Dispatch, replay } from '../kernels/gpu/plan.ts'
+import { type Device, GpuError } from '../kernels/index.ts'
+
+/** Of the shortest time seen, slept before polling: less than any run takes, so that sleep never adds to a time. */
+const ASLEEP = 0.7
+const SHORTEST_SLEEP = 2
+
+/** Times from equal work: `shortest` carries over from repeat to repeat. */
+export interface Expectation {
+  /** Milliseconds of the fastest run so far. */
+  shortest: number
+}
+
+export const noExpectation = (): Expectation => ({ shortest: 0 })
+
+export class Stopwatch {
+  readonly #device: Device
+  readonly #mark: GPUBuffer
+  readonly #staging: GPUBuffer
+
+  private constructor(device: Device, mark: GPUBuffer, staging: GPUBuffer) {
+    this.#device = device
+    this.#mark = mark
+    this.#staging = staging
+  }
+
+  static async open(device: Device): Promise<Stopwatch> {
+    const mark = await device.memory.storage('bench mark', 'test', 16)
+    return new Stopwatch(device, mark, await device.memory.readback('bench end', 16))
+  }
+
+  /** Milliseconds from submit until the host sees the end of all `dispatches`. Throws GpuError. */
+  async time(dispatches: readonly Dispatch[], expected: Expectation): Promise<number> {
+    const copy = { from: this.#mark, fromOffset: 0, to: this.#staging, toOffset: 0, bytes: 16 }
+    const start = performance.now()
+    replay(this.#device, [{ dispatches, rows: 1 }], [copy])
+    const rest = expected.shortest * ASLEEP - (performance.now() - start)
+    if (rest >= SHORTEST_SLEEP) await sleep(rest)
+    try {
+      await this.#staging.mapAsync(GPUMapMode.READ)
+    } catch (error) {
+      this.#device.check()
+      throw new GpuError('validation', `bench: the end could not be mapped: ${String(error)}`, {
+        cause: error,
+      })
+    }
+    const took = performance.now() - start
+    this.#staging.unmap()
+    this.#device.check()
+    expected.shortest = expected.shortest === 0 ? took : Math.min(took, expected.shortest)
+    return took
+  }
+
+  close(): void {
+    this.#device.memory.free(this.#mark)
+    this.#device.memory.free(this.#staging)
+  }
+}

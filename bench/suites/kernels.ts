@@ -1,0 +1,162 @@
+/**
+ * Every declared kernel × its bench shapes: checked against its oracle, then timed, then held against the probes. Weights and
+ * KV caches come from a rotation of copies larger than any cache; many dispatches go in one submit; a time includes what a
+ * dispatch itself costs on this adapter.
+ */
+
+import type { Pipelines } from '../../kernels/gpu/pipeline.ts'
+import { Plan } from '../../kernels/gpu/plan.ts'
+import { type Device, defaultTuning, matmulTuning } from '../../kernels/index.ts'
+import { type Kernel, type Shape, type Tuning, tunings } from '../../kernels/kernel.ts'
+import { compare, type Prepared, prepare } from '../../kernels/oracle.ts'
+import { BenchError, checkBelowProbe } from '../failure.ts'
+import { type Probes, streamBytes } from '../probes.ts'
+import { rotate } from '../rotation.ts'
+import { mapSpread, type Spread, spreadOf } from '../statistics.ts'
+import { noExpectation, type Stopwatch } from '../stopwatch.ts'
+
+export interface KernelBench {
+  readonly device: Device
+  readonly pipelines: Pipelines
+  readonly stopwatch: Stopwatch
+  readonly probes: Probes
+  /** Timed submits. */
+  readonly repeats: number
+  /** Milliseconds that a submit should hold at least. */
+  readonly atLeast: number
+  /** Bytes of the rotation. Default: what no cache holds. */
+  readonly coldBytes?: number
+}
+
+/** One line of the table. */
+export interface KernelRow {
+  /** Kernel, shape and, where it is not the default, tuning. */
+  readonly name: string
+  /** Milliseconds a dispatch. */
+  readonly ms: Spread
+  /** Median GB/s and GFLOP/s. */
+  readonly bandwidth: number
+  readonly arithmetic: number
+  /** Of what the probes allow: the time of the roofline over the median time, in percent. */
+  readonly ofRoofline: number
+  readonly copies: number
+}
+
+/** A dispatch of each kernel would be timed in this many submits at most while its length is found. */
+const MOST_DISPATCHES = 4096
+
+/** The tuning the engine takes: the matmul tiles where a kernel has them, else the declaration's default. */
+export function engineTuning(kernel: Kernel, shape: Shape, device: Device): Tuning {
+  const tiles: Readonly<Record<string, number>> = {
+    ...matmulTuning(Number(shape.batch), device.caps),
+  }
+  const isMatmul = Object.keys(tiles).every((name) => name in kernel.tune)
+  return isMatmul ? tiles : defaultTuning(kernel, shape, device.caps)
+}
+
+/** What to time: the engine's tuning, or each valid one. */
+export function tuningsToTime(
+  kernel: Kernel,
+  shape: Shape,
+  device: Device,
+  all: boolean,
+): Tuning[] {
+  return all ? tunings(kernel, shape, device.caps) : [engineTuning(kernel, shape, device)]
+}
+
+/** Bytes a dispatch moves: a matrix counts where every weight takes part, and not where rows of it are looked up. */
+export function bytesMoved(kernel: Kernel, shape: Shape, weightBytes: number): number {
+  const { bytes, flops } = kernel.cost(shape)
+  const matrix = kernel.weight?.(shape)
+  const readsAll = matrix !== undefined && flops >= 2 * matrix.rows * matrix.columns
+  return bytes + (readsAll ? weightBytes : 0)
+}
+
+/** Checks and times one kernel. Throws BenchError when its output is wrong or it is faster than the adapter, GpuError. */
+export async function timeKernel(
+  bench: KernelBench,
+  name: string,
+  kernel: Kernel,
+  shape: Shape,
+  tuning: Tuning,
+): Promise<KernelRow> {
+  const { device, pipelines, probes } = bench
+  const prepared = await prepare(device, pipelines, kernel, shape, tuning)
+  const rotation = await rotate(
+    device,
+    pipelines,
+    prepared,
+    bench.coldBytes ?? streamBytes(device),
+  ).catch((error: unknown) => {
+    prepared.release()
+    throw error
+  })
+  try {
+    // The last copy stands for all: it has the pipeline of the first and data that went through a copy.
+    await check(device, name, kernel, shape, rotation.copies.at(-1) as Prepared)
+    const measure = (): Promise<Spread> => time(bench, (count) => rotation.next(count))
+    const bytes = bytesMoved(kernel, shape, prepared.weightBytes)
+    const { flops } = kernel.cost(shape)
+    const guard = (ms: Spread): void => {
+      checkBelowProbe(name, bytes / ms.min / 1e6, probes.read, 'GB/s')
+      checkBelowProbe(name, flops / ms.min / 1e6, probes.fma, 'GFLOP/s')
+    }
+    let ms = await measure()
+    try {
+      guard(ms)
+    } catch (error) {
+      if (!(error instanceof BenchError)) throw error
+      // A busy machine may have slowed the probe: both once more before it counts as an error.
+      await probes.refresh()
+      ms = await measure()
+      guard(ms)
+    }
+    return {
+      name,
+      ms,
+      bandwidth: mapSpread(ms, (one) => bytes / one / 1e6).median,
+      arithmetic: mapSpread(ms, (one) => flops / one / 1e6).median,
+      ofRoofline: (probes.floor(bytes, flops) / ms.median) * 100,
+      copies: rotation.copies.length,
+    }
+  } finally {
+    rotation.release()
+    prepared.release()
+  }
+}
+
+async function check(
+  device: Device,
+  name: string,
+  kernel: Kernel,
+  shape: Shape,
+  copy: Prepared,
+): Promise<void> {
+  new Plan(device, [copy.dispatch]).run(1)
+  const { ok, worst, where } = await compare(device, kernel, shape, copy)
+  if (ok) return
+  throw new BenchError(
+    `${name} computes the wrong numbers, so it gets no figure: ${where} ` +
+      `(error ${worst.toPrecision(3)}, at most ${kernel.tolerance} is allowed).`,
+  )
+}
+
+/** Milliseconds a dispatch over repeats of one submit that is long enough for its own cost not to show. */
+async function time(
+  { stopwatch, repeats, atLeast }: KernelBench,
+  next: (count: number) => Parameters<Stopwatch['time']>[0],
+): Promise<Spread> {
+  let count = 4
+  for (;;) {
+    const ms = await stopwatch.time(next(count), noExpectation())
+    if (ms >= atLeast || count >= MOST_DISPATCHES) break
+    const wanted = Math.ceil((count * atLeast * 1.1) / ms)
+    count = Math.min(MOST_DISPATCHES, Math.max(count + 1, Math.min(wanted, count * 16)))
+  }
+  const expected = noExpectation()
+  const times: number[] = []
+  for (let i = 0; i < repeats; i++) {
+    times.push((await stopwatch.time(next(count), expected)) / count)
+  }
+  return spreadOf(times)
+}
