@@ -42,7 +42,7 @@ export interface KernelRow {
   readonly copies: number
 }
 
-/** A dispatch of each kernel would be timed in this many submits at most while its length is found. */
+/** Dispatches in a submit. */
 const MOST_DISPATCHES = 4096
 
 /** The tuning the engine takes: the matmul tiles where a kernel has them, else the declaration's default. */
@@ -146,7 +146,7 @@ async function time(
   { stopwatch, repeats, atLeast }: KernelBench,
   next: (count: number) => Parameters<Stopwatch['time']>[0],
 ): Promise<Spread> {
-  let count = 4
+  let count = 1
   for (;;) {
     const ms = await stopwatch.time(next(count), noExpectation())
     if (ms >= atLeast || count >= MOST_DISPATCHES) break
