@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 /**
  * Draws `docs/chat.svg`: runs the real `illuminator chat` in a tmux terminal, types the questions below, waits for each
- * answer, and renders what stood on the screen. Nothing is written by hand: what the model prints is what is drawn.
- * Sampling is off, so that the picture can be made again. Needs tmux. Usage: node scripts/record-chat.mjs [questions…]
+ * answer, and renders what stood on the screen. Nothing is written by hand: what the model prints is what is drawn; only
+ * Dawn's two warnings are left out. Sampling is off, so that the picture can be made again. Needs tmux.
+ * Usage: node scripts/record-chat.mjs [questions…]
  */
 import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
@@ -12,27 +13,31 @@ import { pathToFileURL } from 'node:url'
 import { root, say } from './project.mjs'
 
 const QUESTIONS = ['What is the capital of France?', 'Name three things to see there.']
-const [COLUMNS, ROWS] = [92, 32]
+const [COLUMNS, ROWS] = [114, 32]
 const PROMPT = /^>>> *$/
+const DAWN = /^Warning: max[\s\S]*? limit\.\n/gm
 const [LOAD_SECONDS, ANSWER_SECONDS] = [600, 120]
 const [CHARACTER, LINE, EDGE, BAR] = [8.4, 19, 16, 30]
 
 /** Types `questions` into a chat and returns the lines on its screen at the end, from the command on. */
 async function record(questions) {
+  // Builds first, so that the picture begins with the chat.
+  execFileSync(process.execPath, [join(root, 'scripts', 'run.mjs'), 'cli', '--version'])
   const socket = `illuminator-${process.pid}`
   const tmux = (...args) => execFileSync('tmux', ['-L', socket, ...args], { encoding: 'utf8' })
   const type = (text) => {
     tmux('send-keys', '-t', 'chat', '-l', text)
     tmux('send-keys', '-t', 'chat', 'Enter')
   }
-  const screen = () => tmux('capture-pane', '-p', '-t', 'chat').trimEnd().split('\n')
+  const screen = () =>
+    tmux('capture-pane', '-p', '-t', 'chat').replaceAll(DAWN, '').trimEnd().split('\n')
   const size = ['-x', String(COLUMNS), '-y', String(ROWS)]
   tmux('-f', '/dev/null', 'new-session', '-d', '-s', 'chat', ...size, "env PS1='$ ' sh")
   try {
     tmux('send-keys', '-t', 'chat', '-l', `cd '${root}' && clear`)
     tmux('send-keys', '-t', 'chat', 'Enter')
     await sleep(500)
-    type('npm run -s cli -- chat --temperature 0 --max-tokens 120 --verbose')
+    type('npm run -s cli -- chat --temperature 0 --max-tokens 120')
     await untilPrompt(screen, 1, LOAD_SECONDS)
     for (const [i, question] of questions.entries()) {
       type(question)
@@ -66,9 +71,7 @@ const escaped = (text) =>
 function style(line) {
   if (line.startsWith('$ ')) return 'command'
   if (line.startsWith('>>>')) return 'asked'
-  return /prompt tokens|\/help lists|^(Loading|Compiling|Downloading) .*%/.test(line)
-    ? 'note'
-    : 'said'
+  return /\/help lists|^(Loading|Compiling|Downloading) .*%/.test(line) ? 'note' : 'said'
 }
 
 /** A terminal window with these lines, as SVG. */
