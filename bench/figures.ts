@@ -6,6 +6,3 @@ export interface Figure extends Spread {
   readonly name: string
   readonly unit: string
 }
-
-/** Which way is better, for a reader of the report. */
-export const isRate = (unit: string): boolean => unit.endsWith('/s') || unit === '%'

@@ -57,9 +57,6 @@ export interface Kernel<S extends Shape = Shape, T extends Tuning = Tuning> {
 /** Checks a declaration against its shape and tuning types; returns it as it is. */
 export const defineKernel = <S extends Shape, T extends Tuning>(kernel: Kernel<S, T>) => kernel
 
-/** A declaration with its shape and tuning types forgotten, for registries and loops over them. */
-export type AnyKernel = Kernel<never, never>
-
 /** Every tuning that is valid for a shape on a device; the default comes first. */
 export function tunings<S extends Shape, T extends Tuning>(
   kernel: Kernel<S, T>,

@@ -12,7 +12,8 @@ import { build } from './build.mjs'
 import { isBuilt, locked, root, say } from './project.mjs'
 
 const MOST_BYTES = 1024 * 1024
-const UNWANTED = /\.map$|\.test\.|(^|\/)(fixtures|test|peers|node_modules)\/|\.tsbuildinfo$/
+const UNWANTED =
+  /\.map$|\.test\.|(^|\/)(fixtures|test|peers|node_modules)\/|(^|\/)(testing|fake-[^/]*|[^/]*fixture)\.|\.tsbuildinfo$/
 const ENTRIES = [
   'illuminator',
   'illuminator/server',

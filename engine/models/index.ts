@@ -4,7 +4,7 @@ import { type JsonObject, show } from '../weights/json.ts'
 import type { Family } from './config.ts'
 import { llama } from './llama.ts'
 
-export const families = { llama } satisfies Record<string, Family>
+const families = { llama } satisfies Record<string, Family>
 
 /**
  * The family that runs a config.

@@ -1,6 +1,8 @@
 /** Llama's config: what it reads, what it refuses and how it says so; the choice of family; packed weights. */
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { describeShared } from '../../test/shared-folder.ts'
 import { EngineError } from '../errors.ts'
 import type { JsonObject } from '../weights/json.ts'
 import { quantizationOf } from './config.ts'
@@ -215,13 +217,14 @@ describe('quantizationOf', () => {
   })
 })
 
-const tiny = new URL('../../../shared/goldens/tiny/', import.meta.url)
 const folders = ['llama', 'llama-mha-untied', 'llama3-rope', 'llama-yarn', 'llama-linear-rope']
-describe.skipIf(!existsSync(tiny))('the golden configs', () => {
+describeShared('the golden configs', (shared) => {
   for (const folder of folders) {
     it(`reads ${folder}`, () => {
       const json = (name: string) =>
-        JSON.parse(readFileSync(new URL(`${folder}/${name}`, tiny), 'utf8')) as JsonObject
+        JSON.parse(
+          readFileSync(join(shared, 'goldens', 'tiny', folder, name), 'utf8'),
+        ) as JsonObject
       const config = json('config.json')
       const read = familyOf(config).config(config, json('generation_config.json'))
       expect(read).toMatchObject({ hiddenSize: 64, headDim: 16, layers: 3, eosIds: [2] })
@@ -232,4 +235,3 @@ describe.skipIf(!existsSync(tiny))('the golden configs', () => {
     })
   }
 })
-if (!existsSync(tiny)) console.warn('skipped: golden configs, ../shared/goldens is absent')

@@ -1,7 +1,7 @@
 /** A checkpoint that fits its config passes and says how it is packed; one tensor wrong in any way is named. */
-import { existsSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
+import { describeShared } from '../../test/shared-folder.ts'
 import { EngineError } from '../errors.ts'
 import { familyOf } from '../models/index.ts'
 import { openCheckpoint } from './checkpoint.ts'
@@ -188,7 +188,6 @@ describe('a checkpoint that does not fit', () => {
   })
 })
 
-const shared = new URL('../../../shared/', import.meta.url)
 const FOLDERS: Record<string, [path: string, head: string, parameters: number | null]> = {
   llama: ['goldens/tiny/llama', 'model.embed_tokens', null],
   'llama-mha-untied': ['goldens/tiny/llama-mha-untied', 'lm_head', 184640],
@@ -199,18 +198,17 @@ const FOLDERS: Record<string, [path: string, head: string, parameters: number | 
   mlx8: ['goldens/quantized/mlx8', 'lm_head', null],
   'SmolLM2 4-bit': ['models/smollm2-135m-instruct-4bit', 'model.embed_tokens', 134515008],
 }
-describe.skipIf(!existsSync(shared))('the reference checkpoints', () => {
+describeShared('the reference checkpoints', (shared) => {
   for (const [name, [path, head, parameters]] of Object.entries(FOLDERS)) {
     it(`pass: ${name}`, async () => {
-      const checked = await checkFolder(fileURLToPath(new URL(path, shared)))
+      const checked = await checkFolder(join(shared, path))
       expect(checked.head).toBe(head)
       if (parameters !== null) expect(checked.parameters).toBe(parameters)
     })
   }
 
   it.each(['awq', 'gptq', 'ct-int4', 'fp8-block'])('are refused by method: %s', async (name) => {
-    const folder = fileURLToPath(new URL(`goldens/quantized/${name}`, shared))
+    const folder = join(shared, 'goldens', 'quantized', name)
     await expect(checkFolder(folder)).rejects.toThrow(/quant_method" is "[a-z0-9-]+"/)
   })
 })
-if (!existsSync(shared)) console.warn('skipped: reference checkpoints, ../shared is absent')

@@ -70,7 +70,7 @@ const ELEMENT_BYTES: Readonly<Record<DType, number>> = {
 /** The length prefix. */
 export const PREFIX_BYTES = 8
 /** The reference implementation's cap on the JSON. */
-export const MAX_HEADER_BYTES = 100_000_000
+const MAX_HEADER_BYTES = 100_000_000
 
 /** The one form of every complaint about a file: file, tensor where there is one, reason, what to do. */
 export function brokenFile(path: string, reason: string, tensor?: string, cause?: unknown) {
