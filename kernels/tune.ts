@@ -23,6 +23,6 @@ export function matmulTuning(batch: number, caps: Capabilities): MatmulTuning {
   const split = caps.software ? 1 : 4
   const shuffle = split === 1 && caps.subgroupMin >= 8 ? 1 : 0
   return batch === 1
-    ? { LANES: 32, TILE_PAIRS: caps.software ? 2 : 1, TILE_ROWS: 1, SPLIT: split, SHUFFLE: shuffle }
+    ? { LANES: 32, TILE_PAIRS: 1, TILE_ROWS: 1, SPLIT: split, SHUFFLE: shuffle }
     : { LANES: 32, TILE_PAIRS: 1, TILE_ROWS: 4, SPLIT: split, SHUFFLE: shuffle }
 }
