@@ -5,4 +5,6 @@ export interface Figure extends Spread {
   /** Unique within a run, for instance `decode @32`. */
   readonly name: string
   readonly unit: string
+  /** Repeats that the spread is over, where that says something. */
+  readonly runs?: number
 }

@@ -2,7 +2,7 @@
 import { dirname } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
 import { EngineError } from '../engine/index.ts'
-import { GpuError, listAdapters } from '../kernels/index.ts'
+import { GpuError } from '../kernels/index.ts'
 import { BenchError } from './failure.ts'
 import type { Figure } from './figures.ts'
 import { appendRun, commitOf, historyFile, readRuns } from './history.ts'
@@ -57,7 +57,6 @@ async function kernelsPart(options: Options): Promise<Part> {
 
 async function modelPart(options: Options): Promise<Part> {
   const sizes = options.full ? FULL : SHORT
-  const chosen = (await listAdapters(options.adapter)).find((report) => report.chosen)
   const suite = await benchModel({
     ...sizes,
     repeats: options.repeats ?? sizes.repeats,
@@ -65,8 +64,7 @@ async function modelPart(options: Options): Promise<Part> {
     load: options.adapter ? { adapter: options.adapter } : {},
     note,
   })
-  const adapter = chosen?.name ?? suite.adapter
-  const driver = chosen?.driver ?? 'unknown'
+  const { adapter, driver } = suite
   say(`\n${suite.model} (${suite.weights}) on ${adapter} (${driver})`)
   say(`${suite.dispatchesPerToken} dispatches a token\n\n${figureTable(suite.figures)}`)
   say('\nThe greedy ids were equal in every repeat and to those of one run of engine.logits.')

@@ -16,11 +16,12 @@ export function kernelTable(rows: readonly KernelRow[]): string {
 
 export function figureTable(figures: readonly Figure[]): string {
   return table(
-    ['figure', 'min', 'median', 'max', 'unit'],
-    figures.map(({ name, unit, min, median, max }) => [
+    ['figure', 'min', 'median', 'max', 'unit', 'runs'],
+    figures.map(({ name, unit, runs, min, median, max }) => [
       name,
       ...[min, median, max].map(brief),
       unit,
+      runs === undefined ? '' : String(runs),
     ]),
   )
 }

@@ -10,11 +10,15 @@ const options = {
   decode: [8],
   tokens: 5,
   repeats: 3,
+  budget: 60,
   loads: 2,
   note: quiet,
 }
 
-function fakeEngine(idsOf: (call: number, tokens: number) => number[]): {
+function fakeEngine(
+  idsOf: (call: number, tokens: number) => number[],
+  totalMs = 200,
+): {
   engine: BenchEngine
   closed: () => number
 } {
@@ -26,7 +30,7 @@ function fakeEngine(idsOf: (call: number, tokens: number) => number[]): {
     generate: (_: readonly number[], { maxTokens }: { maxTokens: number }) => ({
       result: async () => ({
         ids: idsOf(calls++, maxTokens),
-        timings: { firstToken: 100, total: 200, tokensPerSecond: 40 },
+        timings: { firstToken: 100, total: totalMs, tokensPerSecond: 40 },
       }),
     }),
     logits: async (_: readonly number[], { greedy }: { greedy: number }) => ({
@@ -57,7 +61,7 @@ it('gives load, prefill, first token and decode, and closes every engine', async
 it.each([
   [
     'a repeat that differs',
-    (call: number, tokens: number) => right(call, tokens).map((id) => (call > 3 ? 7 : id)),
+    (call: number, tokens: number) => right(call, tokens).map((id) => (call > 1 ? 7 : id)),
   ],
   ['too few ids', (call: number, tokens: number) => right(call, tokens - 1)],
   ['too many ids', (call: number, tokens: number) => right(call, tokens + 1)],
@@ -67,6 +71,12 @@ it.each([
     /greedy ids differ/,
   )
   expect(closed()).toBe(1)
+})
+
+it('repeats a slow scenario no more than twice, and says so', async () => {
+  const { engine } = fakeEngine(right, 40_000)
+  const { figures } = await benchModel({ ...options, repeats: 9 }, async () => engine)
+  expect(figures.map(({ runs }) => runs)).toEqual([2, 2, 2, 2, 2, 2])
 })
 
 it('leaves out, with a note, what exceeds the context', () => {

@@ -3,6 +3,7 @@
  * be equal in every repeat and equal to those of `engine.logits`, else there is no figure.
  */
 import { Engine, type LoadOptions } from '../../engine/index.ts'
+import { driverOf } from '../../kernels/gpu/adapter-choice.ts'
 import { Random } from '../../kernels/kernel.ts'
 import { BenchError } from '../failure.ts'
 import type { Figure } from '../figures.ts'
@@ -18,6 +19,8 @@ export interface ModelBenchOptions {
   /** Tokens decoded after each. */
   readonly tokens: number
   readonly repeats: number
+  /** Seconds after which a scenario is repeated no more, once it ran twice: slow adapters. */
+  readonly budget: number
   /** Times the model is loaded. */
   readonly loads: number
   /** Hears of every step of the work. */
@@ -31,6 +34,7 @@ export interface ModelBench {
   readonly model: string
   readonly weights: string
   readonly adapter: string
+  readonly driver: string
   readonly dispatchesPerToken: number
   readonly figures: Figure[]
 }
@@ -44,6 +48,7 @@ interface Scenario {
 
 interface Sample {
   readonly firstToken: number
+  readonly total: number
   readonly tokensPerSecond: number
 }
 
@@ -53,6 +58,7 @@ export const SHORT = {
   decode: [32, 512],
   tokens: 24,
   repeats: 3,
+  budget: 15,
   loads: 1,
 }
 export const FULL = {
@@ -60,6 +66,7 @@ export const FULL = {
   decode: [32, 512, 2048],
   tokens: 64,
   repeats: 5,
+  budget: 120,
   loads: 3,
 }
 
@@ -84,12 +91,19 @@ export async function benchModel(
       model: engine.info.id,
       weights: engine.info.weights,
       adapter: engine.stats.adapter.name,
+      driver: driverNamed(engine.stats.adapter),
       dispatchesPerToken: engine.stats.dispatchesPerToken,
-      figures: [{ name: 'load', unit: 's', ...spreadOf(loads) }, ...figures],
+      figures: [{ name: 'load', unit: 's', runs: loads.length, ...spreadOf(loads) }, ...figures],
     }
   } finally {
     await engine.close()
   }
+}
+
+/** As the kernel suite names it, so that runs of both compare. */
+function driverNamed({ name, vendor, kind }: BenchEngine['stats']['adapter']): string {
+  if (kind === 'gpu') return 'gpu'
+  return driverOf({ vendor, architecture: '', device: '', description: name })
 }
 
 async function timedLoad(
@@ -108,14 +122,14 @@ async function timeScenarios(engine: BenchEngine, options: ModelBenchOptions): P
   for (const scenario of scenarios) {
     options.note(`warm-up: ${scenario.prompt} prompt tokens`)
     const ids = promptOf(scenario.prompt, engine.info.vocabularySize)
-    const { greedy } = await engine.logits(ids, { greedy: scenario.tokens })
-    expected.set(scenario, greedy)
-    await sample(engine, scenario, greedy)
+    expected.set(scenario, (await engine.logits(ids, { greedy: scenario.tokens })).greedy)
   }
   const samples = new Map<Scenario, Sample[]>(scenarios.map((scenario) => [scenario, []]))
   for (let repeat = 1; repeat <= options.repeats; repeat++) {
     options.note(`repeat ${repeat} of ${options.repeats}`)
     for (const [scenario, taken] of samples) {
+      const spent = taken.reduce((sum, { total }) => sum + total / 1000, 0)
+      if (taken.length > 1 && spent > options.budget) continue
       taken.push(await sample(engine, scenario, expected.get(scenario) ?? []))
     }
   }
@@ -167,15 +181,16 @@ function promptOf(length: number, vocabularySize: number): number[] {
 function figuresOf(scenario: Scenario, samples: readonly Sample[]): Figure[] {
   const { prompt, tokens, timesPrefill } = scenario
   const first = samples.map((one) => one.firstToken)
+  const runs = samples.length
   const figures: Figure[] = []
   if (timesPrefill) {
     const rates = first.map((ms) => (prompt / ms) * 1000)
-    figures.push({ name: `prefill ${prompt}`, unit: 'tokens/s', ...spreadOf(rates) })
-    figures.push({ name: `first token after ${prompt}`, unit: 'ms', ...spreadOf(first) })
+    figures.push({ name: `prefill ${prompt}`, unit: 'tokens/s', runs, ...spreadOf(rates) })
+    figures.push({ name: `first token after ${prompt}`, unit: 'ms', runs, ...spreadOf(first) })
   }
   if (tokens > 2) {
     const rates = samples.map((one) => one.tokensPerSecond)
-    figures.push({ name: `decode @${prompt}`, unit: 'tokens/s', ...spreadOf(rates) })
+    figures.push({ name: `decode @${prompt}`, unit: 'tokens/s', runs, ...spreadOf(rates) })
   }
   return figures
 }
