@@ -66,7 +66,8 @@ export class Loop {
   exclusive<T>(work: () => Promise<T>): Promise<T> {
     if (this.#broken) return Promise.reject(this.#broken)
     return new Promise<T>((resolve, reject) => {
-      this.#exclusive.push({ run: () => work().then(resolve, reject), fail: reject })
+      const fail = (error: unknown): void => reject(toEngineError(error))
+      this.#exclusive.push({ run: () => work().then(resolve, fail), fail })
       this.#wake()
     })
   }
@@ -79,9 +80,7 @@ export class Loop {
   }
 
   #wake(): void {
-    this.#running ??= this.#run().finally(() => {
-      this.#running = null
-    })
+    this.#running ??= this.#run()
   }
 
   async #run(): Promise<void> {
@@ -105,6 +104,9 @@ export class Loop {
       }
     } catch (error) {
       this.#fail(toEngineError(error))
+    } finally {
+      // In the turn that found nothing to do: whoever submits later must find the loop stopped, or nobody would wake it.
+      this.#running = null
     }
   }
 
