@@ -13,7 +13,7 @@ import { pathToFileURL } from 'node:url'
 import { root, say } from './project.mjs'
 
 const QUESTIONS = ['What is the capital of France?', 'Name three things to see there.']
-const [COLUMNS, ROWS] = [114, 32]
+const [COLUMNS, ROWS] = [120, 32]
 const PROMPT = /^>>> *$/
 const DAWN = /^Warning: max[\s\S]*? limit\.\n/gm
 const [LOAD_SECONDS, ANSWER_SECONDS] = [600, 120]

@@ -120,9 +120,9 @@ function adapterLines(adapter: AdapterReport): string[] {
   const title = [adapter.driver, adapter.name, adapter.vendor].filter(Boolean).join(', ')
   const lines = [
     `${mark} ${title}`,
-    `    ${adapter.chosen ? 'chosen' : 'not chosen'}: ${adapter.reason}`,
+    `    ${[adapter.chosen ? 'chosen' : 'not chosen', adapter.reason].filter(Boolean).join(': ')}`,
   ]
-  if (adapter.error) lines.push(`    error: ${adapter.error}`)
+  if (adapter.error) lines.push(`    why: ${adapter.error}`)
   if (adapter.features.length > 0) lines.push(`    features: ${adapter.features.join(', ')}`)
   const limits = Object.entries(adapter.limits)
     .filter(([name]) => COMPUTE_LIMITS.test(name))
