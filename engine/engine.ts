@@ -8,12 +8,13 @@ import type {
   LoadOptions,
   ModelInfo,
 } from './api.ts'
-import { PREFILL_ROWS } from './buffers.ts'
 import { defaultsOf } from './defaults.ts'
 import { EngineError } from './errors.ts'
+import { checkIds, checkPrompt } from './ids.ts'
 import { type DeviceTestOptions, type LoadedModel, loadModel } from './load-model.ts'
 import { type LogitsResult, scoreIds } from './logits.ts'
 import { Loop } from './loop.ts'
+import { PREFILL_ROWS } from './runner/buffers.ts'
 import { checkParameters } from './sampling/parameters.ts'
 import { Request } from './schedule/request.ts'
 import { TextGeneration } from './text-generation.ts'
@@ -112,7 +113,7 @@ export class Engine {
 
   /** Text of ids, special tokens included. */
   detokenize(ids: readonly number[]): string {
-    this.#checkIds(ids, 'tokens')
+    checkIds(ids, this.#model.config.vocabularySize, 'tokens')
     return this.#textParts().tokenizer.decode([...ids], { skipSpecial: false })
   }
 
@@ -122,7 +123,7 @@ export class Engine {
     options: { all?: boolean; greedy?: number } = {},
   ): Promise<LogitsResult> {
     this.#check()
-    this.#checkPrompt(ids)
+    checkPrompt(ids, this.#model.config.vocabularySize)
     const context = this.info.contextLength
     if (ids.length + (options.greedy ?? 0) > context) throw this.#tooLong(ids.length)
     return this.#loop.exclusive(() => scoreIds(this.#model.runner, ids, options))
@@ -143,7 +144,7 @@ export class Engine {
   #generate(ids: readonly number[], options: GenerateOptions): Generation {
     const { config } = this.#model
     const parameters = checkParameters(options, config.vocabularySize)
-    this.#checkPrompt(ids)
+    checkPrompt(ids, this.#model.config.vocabularySize)
     const room = this.info.contextLength - ids.length
     if (room < 1) throw this.#tooLong(ids.length)
     const stopIds = new Set(parameters.stopTokenIds)
@@ -200,23 +201,6 @@ export class Engine {
   #textParts(): TextParts {
     if (!(this.#text instanceof TokenizerError)) return this.#text
     throw new EngineError('model', this.#text.message, { cause: this.#text })
-  }
-
-  #checkPrompt(ids: readonly number[]): void {
-    if (ids.length === 0) {
-      throw new EngineError('bad_request', 'prompt holds no tokens; send at least one.', {
-        param: 'prompt',
-      })
-    }
-    this.#checkIds(ids, 'prompt')
-  }
-
-  #checkIds(ids: readonly number[], param: string): void {
-    const size = this.#model.config.vocabularySize
-    const bad = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= size)
-    if (bad === undefined) return
-    const message = `${param} holds the token id ${bad}; ids of this model go from 0 to ${size - 1}.`
-    throw new EngineError('bad_request', message, { param })
   }
 
   #tooLong(tokens: number): EngineError {

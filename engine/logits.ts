@@ -1,6 +1,6 @@
 /** Logits of a prompt and its greedy continuation: what tests and the `logits` command look at. */
-import { PREFILL_ROWS } from './buffers.ts'
-import type { Runner } from './runner.ts'
+import { PREFILL_ROWS } from './runner/buffers.ts'
+import type { Runner } from './runner/runner.ts'
 
 export interface LogitsResult {
   /** Logits after the last id: [vocabulary]. */

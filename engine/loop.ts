@@ -5,7 +5,7 @@
 import type { SampleSettings } from '../kernels/index.ts'
 import type { EngineError } from './errors.ts'
 import { toEngineError } from './failures.ts'
-import type { Runner } from './runner.ts'
+import type { Runner } from './runner/runner.ts'
 import type { Request } from './schedule/request.ts'
 import { Scheduler, type Step } from './schedule/scheduler.ts'
 

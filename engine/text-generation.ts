@@ -1,7 +1,14 @@
 /** One answer under way: ids come in from the loop, whole characters go out to whoever iterates. */
-import type { Detokenizer } from '../tokenizer/index.ts'
 import type { Chunk, FinishReason, GenerateResult, Generation, Usage } from './api.ts'
 import { EngineError } from './errors.ts'
+
+/** Ids to text as they arrive: a detokenizer, as far as an answer sees it. */
+export interface TextStream {
+  push(id: number): string
+  /** The stop string that was met. */
+  readonly stopped: string | null
+  finish(): string
+}
 
 /** What an answer needs from the engine. */
 export interface GenerationHost {
@@ -13,7 +20,7 @@ export interface GenerationHost {
 
 export class TextGeneration implements Generation {
   readonly #host: GenerationHost
-  readonly #detokenizer: Detokenizer | null
+  readonly #detokenizer: TextStream | null
   readonly #promptTokens: number
   readonly #signal: AbortSignal | undefined
   readonly #result: Promise<GenerateResult>
@@ -32,7 +39,7 @@ export class TextGeneration implements Generation {
 
   constructor(
     host: GenerationHost,
-    detokenizer: Detokenizer | null,
+    detokenizer: TextStream | null,
     promptTokens: number,
     signal: AbortSignal | undefined,
   ) {

@@ -3,19 +3,12 @@
  * several modules (q, k, v; gate, up) with its rows in an order of its own, and is split by rows where it would not fit
  * a binding. Peak host memory does not depend on the size of the model.
  */
-import type { Device } from '../../kernels/gpu/device.ts'
-import { type Format, formatOf, type SourceRows } from '../../kernels/index.ts'
+import { type Device, type Format, formatOf, type SourceRows } from '../../kernels/index.ts'
 import { EngineError } from '../errors.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import type { WeightFormat } from './expected.ts'
+import { BLOCK_ROWS, copyRow, encodeAs, type Place, packRows, runsOf } from './rows.ts'
 import { readFloats } from './vectors.ts'
-
-/** Where a row of a fused matrix comes from. */
-export interface Place {
-  /** Index into `modules`. */
-  readonly module: number
-  readonly row: number
-}
 
 export interface MatrixSource {
   readonly label: string
@@ -47,7 +40,6 @@ export interface Matrix {
 
 const CHUNK_BYTES = 4 * 2 ** 20
 const FLUSH_BYTES = 64 * 2 ** 20
-const BLOCK_ROWS = 64
 
 export class WeightLoader {
   readonly #device: Device
@@ -223,59 +215,5 @@ export class WeightLoader {
     this.#device.gpu.queue.submit([])
     await this.#device.gpu.queue.onSubmittedWorkDone()
     this.#device.check()
-  }
-}
-
-type Wanted = Place & { at: number }
-
-/** Cuts rows, sorted, into runs of neighbours. */
-function runsOf(rows: readonly Wanted[]): Wanted[][] {
-  const runs: Wanted[][] = []
-  for (const row of rows) {
-    const last = runs.at(-1)
-    if (last && row.row === (last.at(-1)?.row ?? Number.NaN) + 1) last.push(row)
-    else runs.push([row])
-  }
-  return runs
-}
-
-type Whole = Required<SourceRows>
-type RowBytes = { weight: number; scales: number; biases: number }
-
-function copyRow(from: SourceRows, row: number, into: Whole, at: number, bytes: RowBytes): void {
-  for (const name of ['weight', 'scales', 'biases'] as const) {
-    const width = bytes[name]
-    const data = from[name]
-    if (data && width > 0) into[name].set(data.subarray(row * width, (row + 1) * width), at * width)
-  }
-}
-
-const encodeAs = (
-  format: Format,
-  from: Format,
-  rows: SourceRows,
-  count: number,
-  columns: number,
-): SourceRows => format.encode(from.decode(rows, count, columns), count, columns)
-
-function packRows(
-  format: Format,
-  rows: SourceRows,
-  count: number,
-  columns: number,
-  into: { words: Uint32Array; scales: Uint32Array },
-): void {
-  const bytes = format.rowBytes(columns)
-  for (let block = 0; block * BLOCK_ROWS < count; block++) {
-    const from = block * BLOCK_ROWS
-    const to = Math.min(count, from + BLOCK_ROWS)
-    const part = (data: Uint8Array | undefined, width: number): Uint8Array =>
-      (data ?? new Uint8Array(0)).subarray(from * width, to * width)
-    const slice = {
-      weight: part(rows.weight, bytes.weight),
-      scales: part(rows.scales, bytes.scales),
-      biases: part(rows.biases, bytes.biases),
-    }
-    format.pack(slice, to - from, columns, into, block)
   }
 }

@@ -1,6 +1,5 @@
 /** The decoder's weights on the GPU: which modules fuse into which matrix, and in what order of rows. */
-import type { Device } from '../../kernels/gpu/device.ts'
-import { roundUp } from '../../kernels/index.ts'
+import { type Device, roundUp } from '../../kernels/index.ts'
 import type { DecoderConfig, TensorNames } from '../models/config.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import type { CheckedTensors } from './expected.ts'

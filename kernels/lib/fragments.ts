@@ -4,8 +4,8 @@ import type { Fragment } from '../kernel.ts'
 
 const file = (name: string): Fragment => ({ wgsl: new URL(name, import.meta.url) })
 
-export const reduceWorkgroup = file('./reduce-workgroup.wgsl')
-export const reduceSubgroup: Fragment = {
+const reduceWorkgroup = file('./reduce-workgroup.wgsl')
+const reduceSubgroup: Fragment = {
   ...file('./reduce-subgroup.wgsl'),
   enables: ['subgroups'],
 }

@@ -22,7 +22,7 @@ export function penalised(value: number, count: number, s: SampleSettings): numb
 }
 
 /** PCG3D (Jarzynski and Olano, 2020), first word, as a number inside (0, 1). */
-export function uniformOf(seed: number, position: number, token: number): number {
+function uniformOf(seed: number, position: number, token: number): number {
   const step = (n: number): number => (Math.imul(n, 1664525) + 1013904223) >>> 0
   let [x, y, z] = [step(seed), step(position), step(token)]
   const mix = (): void => {

@@ -3,7 +3,7 @@
  * from a CPU adapter; so sleep until shortly before the step should end, and only then map.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Device } from '../kernels/gpu/device.ts'
+import type { Device } from '../../kernels/index.ts'
 
 /** Of the expected time, slept before polling. */
 const ASLEEP = 0.85

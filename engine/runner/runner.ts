@@ -2,12 +2,18 @@
  * Runs steps on the GPU: writes what changed, replays the recorded dispatches in one pass and one submit, and reads ids
  * back late. `launch…` and `collect` are apart, so that the next step is under way while the last is read.
  */
-import type { Device } from '../kernels/gpu/device.ts'
-import { type Copy, replay, type Segment } from '../kernels/gpu/plan.ts'
-import { packSettings, type SampleSettings, SETTINGS_BYTES } from '../kernels/index.ts'
+import {
+  type Copy,
+  type Device,
+  packSettings,
+  replay,
+  type SampleSettings,
+  SETTINGS_BYTES,
+  type Segment,
+} from '../../kernels/index.ts'
+import type { DecoderConfig } from '../models/config.ts'
 import { type Buffers, HEAD_ROWS, PREFILL_ROWS, READBACKS } from './buffers.ts'
-import type { DecoderConfig } from './models/config.ts'
-import type { DecoderDispatches } from './models/decoder.ts'
+import type { DecoderDispatches } from './decoder.ts'
 import { mapWhenDone, StepClock } from './wait.ts'
 
 const IN_PROMPT = 0x80000000

@@ -2,24 +2,24 @@
  * The one decoder graph: a config, weights and buffers → dispatches. Per layer: norm, qkv with rotation and KV write,
  * attention, output projection onto the residual, norm, gated MLP, down projection onto the residual: seven.
  */
-import type { Device } from '../../kernels/gpu/device.ts'
-import type { Pipelines } from '../../kernels/gpu/pipeline.ts'
-import type { Dispatch } from '../../kernels/gpu/plan.ts'
-import { Recorder } from '../../kernels/gpu/recorder.ts'
 import {
+  type Device,
+  type Dispatch,
   defaultTuning,
   type Kernel,
   type KvType,
   kernels,
   matmulTuning,
+  type Pipelines,
+  Recorder,
   roundUp,
   type Shape,
   type Tuning,
 } from '../../kernels/index.ts'
-import type { Buffers } from '../buffers.ts'
+import type { DecoderConfig } from '../models/config.ts'
 import type { Matrix } from '../weights/load.ts'
 import type { LayerWeights, ModelWeights } from '../weights/model-weights.ts'
-import type { DecoderConfig } from './config.ts'
+import type { Buffers } from './buffers.ts'
 
 export interface DecoderParts {
   readonly config: DecoderConfig

@@ -1,15 +1,15 @@
 /** The decoder's working buffers, made once: activations, KV cache, batch rows, sampling state, read-back ring. */
-import type { Device } from '../kernels/gpu/device.ts'
 import {
+  type Device,
   type KvType,
   kvPageBytes,
   PAGE,
   paddedHalf,
   roundUp,
   SETTINGS_BYTES,
-} from '../kernels/index.ts'
-import type { DecoderConfig } from './models/config.ts'
-import { rotaryTable } from './models/rotary.ts'
+} from '../../kernels/index.ts'
+import type { DecoderConfig } from '../models/config.ts'
+import { rotaryTable } from '../models/rotary.ts'
 
 /** Rows of one prefill step. */
 export const PREFILL_ROWS = 64
