@@ -13,15 +13,17 @@ export function createProgress(io: Io): ProgressReport {
   return io.stderr.isTTY ? bars(io) : lines(io)
 }
 
-const VERB = { download: 'Downloading', weights: 'Loading weights', pipelines: 'Compiling kernels' }
+const VERB = { weights: 'Loading weights', pipelines: 'Compiling kernels' }
 
 function label(progress: Progress): string {
-  return progress.phase === 'download' ? `${VERB.download} ${progress.file}` : VERB[progress.phase]
+  if (progress.phase === 'download') return `Downloading ${progress.file}`
+  return progress.phase === 'adapter' ? progress.message : VERB[progress.phase]
 }
 
 /** Bytes as MB; pipelines are counted. */
 function amount(progress: Progress, value: number): string {
-  return progress.phase === 'pipelines' ? String(value) : `${(value / 1e6).toFixed(1)} MB`
+  const counted = progress.phase === 'pipelines' || progress.phase === 'adapter'
+  return counted ? String(value) : `${(value / 1e6).toFixed(1)} MB`
 }
 
 function bars(io: Io): ProgressReport {
@@ -63,6 +65,10 @@ function lines(io: Io): ProgressReport {
       const step = `${label(progress)} ${Math.floor(share * STEPS)}`
       if (step === last) return
       last = step
+      if (progress.phase === 'adapter') {
+        note(io, progress.message)
+        return
+      }
       const total = amount(progress, progress.total)
       note(io, `${label(progress)}: ${Math.floor(share * 100)}% of ${total}`)
     },

@@ -87,6 +87,8 @@ export interface ChatMessage {
 
 export type Progress =
   | { phase: 'download'; file: string; done: number; total: number; source: string }
+  /** An adapter has to be fetched first: `message` says which. */
+  | { phase: 'adapter'; message: string; done: number; total: number }
   | { phase: 'weights'; done: number; total: number }
   | { phase: 'pipelines'; done: number; total: number }
 

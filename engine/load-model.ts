@@ -8,7 +8,7 @@ import type { DecoderConfig, Family } from './models/config.ts'
 import { familyOf } from './models/index.ts'
 import { createBuffers } from './runner/buffers.ts'
 import { Decoder } from './runner/decoder.ts'
-import { Runner } from './runner/runner.ts'
+import { Runner, WARM_UP_STEPS } from './runner/runner.ts'
 import { type Checkpoint, openCheckpoint } from './weights/checkpoint.ts'
 import { type CheckedTensors, checkTensors, type WeightFormat } from './weights/expected.ts'
 import type { JsonObject } from './weights/json.ts'
@@ -50,6 +50,8 @@ export async function loadModel(
     options.signal?.throwIfAborted()
     device = await Device.open({
       ...(options.adapter ? { adapter: options.adapter } : {}),
+      onProgress: (message) =>
+        options.onProgress?.({ phase: 'adapter', message, done: 0, total: 1 }),
       ...options.device,
     })
     const runner = await upload(device, checkpoint, family, config, checked, options)
@@ -87,12 +89,18 @@ async function upload(
   const buffers = await createBuffers(device, config, kv, pages)
   const pipelines = new Pipelines(device)
   const decoder = new Decoder(device, pipelines, { config, weights, buffers, kv, pages })
-  const dispatches = await decoder.record((compiled, all) => {
+  // Drivers compile when a pipeline first runs: that is part of the work, so it counts.
+  let compiled = 0
+  let pipelineCount = 0
+  const onPipeline = (ready: number, all: number): void => {
     signal?.throwIfAborted()
-    onProgress?.({ phase: 'pipelines', done: compiled, total: all })
-  })
+    compiled = ready
+    pipelineCount = all
+    onProgress?.({ phase: 'pipelines', done: ready, total: all + WARM_UP_STEPS })
+  }
+  const dispatches = await decoder.record(onPipeline)
   const runner = new Runner(device, config, buffers, dispatches, context)
-  await runner.warmUp()
+  await runner.warmUp(() => onPipeline(compiled + 1, pipelineCount))
   return runner
 }
 

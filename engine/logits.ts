@@ -1,6 +1,6 @@
 /** Logits of a prompt and its greedy continuation: what tests and the `logits` command look at. */
 import { PREFILL_ROWS } from './runner/buffers.ts'
-import type { Runner } from './runner/runner.ts'
+import { GREEDY, type Runner } from './runner/runner.ts'
 
 export interface LogitsResult {
   /** Logits after the last id: [vocabulary]. */
@@ -9,17 +9,6 @@ export interface LogitsResult {
   readonly all: Float32Array[] | null
   /** The most likely ids, one after another. */
   readonly greedy: number[]
-}
-
-const GREEDY = {
-  temperature: 0,
-  topP: 1,
-  minP: 0,
-  repetition: 1,
-  presence: 0,
-  frequency: 0,
-  topK: 0,
-  seed: 0,
 }
 
 /** Runs alone on the runner. Throws GpuError. */

@@ -17,6 +17,20 @@ import type { DecoderDispatches } from './decoder.ts'
 import { mapWhenDone, StepClock } from './wait.ts'
 
 const IN_PROMPT = 0x80000000
+/** Steps that `warmUp` takes. */
+export const WARM_UP_STEPS = 2
+
+/** The most likely id, whatever came before. */
+export const GREEDY: SampleSettings = {
+  temperature: 0,
+  topP: 1,
+  minP: 0,
+  repetition: 1,
+  presence: 0,
+  frequency: 0,
+  topK: 0,
+  seed: 0,
+}
 
 export interface PrefillStep {
   readonly ids: readonly number[]
@@ -126,21 +140,16 @@ export class Runner {
   }
 
   /** Runs every pipeline once: drivers compile at the first use. The sequence begun next writes over what it leaves. */
-  async warmUp(): Promise<void> {
-    const settings = {
-      temperature: 0,
-      topP: 1,
-      minP: 0,
-      repetition: 1,
-      presence: 0,
-      frequency: 0,
-      topK: 0,
-      seed: 0,
-    }
-    this.begin([], settings)
+  async warmUp(onStep: () => void): Promise<void> {
+    this.begin([], GREEDY)
     this.launchPrefill({ ids: [0], position: 0, sample: true })
-    if (this.capacity > 1) this.launchDecode()
-    await this.drain()
+    await this.collect()
+    onStep()
+    if (this.capacity > 1) {
+      this.launchDecode()
+      await this.collect()
+    }
+    onStep()
     this.#clock.reset()
   }
 

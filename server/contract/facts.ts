@@ -2,7 +2,7 @@
 import { z } from '@hono/zod-openapi'
 
 const progressSchema = z.object({
-  phase: z.enum(['download', 'weights', 'pipelines']),
+  phase: z.enum(['download', 'adapter', 'weights', 'pipelines']),
   percent: z.number(),
   done: z.number(),
   total: z.number(),
