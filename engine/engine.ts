@@ -29,7 +29,7 @@ export class Engine {
   readonly #loop: Loop
   readonly #text: TextParts | TokenizerError
   readonly #open = new Map<TextGeneration, Request>()
-  #closed = false
+  #closing: Promise<void> | null = null
 
   private constructor(model: LoadedModel, text: TextParts | TokenizerError) {
     this.#model = model
@@ -125,16 +125,22 @@ export class Engine {
     this.#check()
     checkPrompt(ids, this.#model.config.vocabularySize)
     const context = this.info.contextLength
-    if (ids.length + (options.greedy ?? 0) > context) throw this.#tooLong(ids.length)
+    const { greedy = 0 } = options
+    if (!Number.isInteger(greedy) || greedy < 0) {
+      const message = `greedy must be a whole number of at least 0; it is ${greedy}.`
+      throw new EngineError('bad_request', message, { param: 'greedy' })
+    }
+    if (ids.length + greedy > context) throw this.#tooLong(ids.length)
     return this.#loop.exclusive(() => scoreIds(this.#model.runner, ids, options))
   }
 
   /** Ends every request, frees the GPU; afterwards the process can exit by itself. */
-  async close(): Promise<void> {
-    if (this.#closed) return
-    this.#closed = true
-    await this.#loop.stop(new EngineError('closed', 'The engine was closed.'))
-    this.#model.device.close()
+  close(): Promise<void> {
+    // Whoever closes again waits for the same end.
+    this.#closing ??= this.#loop
+      .stop(new EngineError('closed', 'The engine was closed.'))
+      .finally(() => this.#model.device.close())
+    return this.#closing
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -211,7 +217,7 @@ export class Engine {
   }
 
   #check(): void {
-    if (this.#closed) throw new EngineError('closed', 'The engine was closed.')
+    if (this.#closing) throw new EngineError('closed', 'The engine was closed.')
     const { failure } = this.#model.device
     if (failure) throw new EngineError('gpu', failure.message, { cause: failure })
   }
