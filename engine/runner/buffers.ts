@@ -13,8 +13,8 @@ import { rotaryTable } from '../models/rotary.ts'
 
 /** Rows of one prefill step. */
 export const PREFILL_ROWS = 64
-/** Rows that the head scores at once. */
-export const HEAD_ROWS = 8
+/** Rows that the head scores at once, where a binding holds the logits of so many. */
+const HEAD_ROWS = 8
 /** Steps whose ids may be on their way to the host. */
 export const READBACKS = 4
 
@@ -25,6 +25,8 @@ export interface Buffers {
   readonly attended: GPUBuffer
   readonly gated: GPUBuffer
   readonly headInput: GPUBuffer
+  /** Rows that the head scores at once: what `logits` holds. */
+  readonly headRows: number
   readonly logits: GPUBuffer
   readonly rotary: GPUBuffer
   /** One a layer. */
@@ -69,6 +71,9 @@ export async function createBuffers(
 ): Promise<Buffers> {
   const { memory } = device
   const rows = PREFILL_ROWS
+  // At least one row: where not even that fits, the allocation below says so.
+  const fitting = Math.floor(device.caps.maxBinding / (config.vocabularySize * 4))
+  const headRows = Math.max(1, Math.min(HEAD_ROWS, fitting))
   const floats = (label: string, count: number): Promise<GPUBuffer> =>
     memory.storage(label, 'activations', count * 4)
   const words = (label: string, count: number): Promise<GPUBuffer> =>
@@ -90,7 +95,8 @@ export async function createBuffers(
     attended: await floats('attended', rows * roundUp(config.heads * config.headDim, 32)),
     gated: await floats('gated', rows * roundUp(config.intermediateSize, 32)),
     headInput: await floats('head input', HEAD_ROWS * hiddenStride),
-    logits: await floats('logits', HEAD_ROWS * config.vocabularySize),
+    headRows,
+    logits: await floats('logits', headRows * config.vocabularySize),
     rotary: await floats('rotary', rotary.length),
     kv: kvLayers,
     prefillRows: await words('prefill rows', rows * 4),
@@ -103,7 +109,7 @@ export async function createBuffers(
     picks: await memory.storage('picks', 'sampling', 16),
     ids: await memory.storage('ids', 'sampling', 16),
     readbacks,
-    logitsReadback: await memory.readback('logits', HEAD_ROWS * config.vocabularySize * 4),
+    logitsReadback: await memory.readback('logits', headRows * config.vocabularySize * 4),
   }
   memory.write(buffers.rotary, 0, rotary)
   memory.write(

@@ -12,7 +12,7 @@ import {
   type Segment,
 } from '../../kernels/index.ts'
 import type { DecoderConfig } from '../models/config.ts'
-import { type Buffers, HEAD_ROWS, PREFILL_ROWS, READBACKS } from './buffers.ts'
+import { type Buffers, PREFILL_ROWS, READBACKS } from './buffers.ts'
 import type { DecoderDispatches } from './decoder.ts'
 import { mapWhenDone, StepClock } from './wait.ts'
 
@@ -178,11 +178,11 @@ export class Runner {
   async logits(step: PrefillStep, wanted: readonly number[]): Promise<Float32Array[]> {
     this.#uploadRows(step)
     replay(this.#device, [{ dispatches: this.#dispatches.prefill, rows: step.ids.length }])
-    const { logits, logitsReadback } = this.#buffers
+    const { headRows, logits, logitsReadback } = this.#buffers
     const size = this.#config.vocabularySize
     const all: Float32Array[] = []
-    for (let first = 0; first < wanted.length; first += HEAD_ROWS) {
-      const rows = wanted.slice(first, first + HEAD_ROWS)
+    for (let first = 0; first < wanted.length; first += headRows) {
+      const rows = wanted.slice(first, first + headRows)
       this.#selectRows(rows)
       const bytes = rows.length * size * 4
       replay(
