@@ -86,13 +86,14 @@ export const matmulCost = (shape: MatmulShape): { bytes: number; flops: number }
   flops: 2 * shape.batch * shape.rows * shape.columns,
 })
 
-/** Random activations, zero in the padding. */
+/** Random activations, zero in the padding; scaled so that products are about 1 for any number of columns. */
 export function matmulInputs(shape: MatmulShape, random: Random): { x: Float32Array } {
   const stride = paddedColumns(shape.columns)
   // Tiles may read rows past the batch: the buffer goes on to the end of the tile.
   const x = new Float32Array(roundUp(shape.batch, 8) * stride)
   for (let m = 0; m < shape.batch; m++) {
-    for (let k = 0; k < shape.columns; k++) x[m * stride + k] = random.f32()
+    for (let k = 0; k < shape.columns; k++)
+      x[m * stride + k] = random.f32(3 / Math.sqrt(shape.columns))
   }
   return { x }
 }

@@ -61,11 +61,15 @@ function shape(
 export const reversedTable = (pages: number): Uint32Array =>
   Uint32Array.from({ length: 2 * pages }, (_, i) => 2 * pages - 1 - i)
 
-/** Rows at rising positions of two sequences, the last one dead where there are several. */
+/** Positions of test rows: the first at the end of the table's reach, the others spread below it. */
+export const positionOf = (row: number, pages: number): number =>
+  pages * PAGE - 1 - ((row * 7) % (pages * PAGE))
+
+/** Rows of two sequences, the last one dead where there are several. */
 export function batchRows(batch: number, pages: number, random: Random): Uint32Array {
   const rows = new Uint32Array(batch * 4)
   for (let r = 0; r < batch; r++) {
-    const position = (r * 7 + 3) % (pages * PAGE)
+    const position = positionOf(r, pages)
     const page = reversedTable(pages)[(r % 2) * pages + Math.floor(position / PAGE)]!
     const live = r === 0 || r < batch - 1
     rows.set(
