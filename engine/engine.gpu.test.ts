@@ -178,7 +178,15 @@ describe('small models', () => {
   })
 
   test('logits of few rows at once where all do not fit a binding: the same bits', async () => {
-    const wide = await write({ seed: 6, vocabulary: 1100 })
+    // Few parts: each is a shader of its own, and drivers compile slowly.
+    const wide = await write({
+      seed: 6,
+      vocabulary: 1100,
+      hidden: 32,
+      intermediate: 64,
+      layers: 1,
+      dtype: () => 'BF16',
+    })
     const options: Options = { kv: 'f32', contextLength: 64 }
     const whole = await allLogits(wide, ids, options)
     const split = await allLogits(wide, ids, { ...options, device: { maxBinding: 2 ** 15 } })
