@@ -3,7 +3,7 @@
  * from a CPU adapter; so sleep until shortly before the step should end, and only then map.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Device } from '../../kernels/index.ts'
+import { type Device, GpuError } from '../../kernels/index.ts'
 
 /** Of the expected time, slept before polling. */
 const ASLEEP = 0.85
@@ -61,7 +61,8 @@ export async function mapWhenDone(
   } catch (error) {
     // A failed device says more than the map that failed with it.
     device.check()
-    throw error
+    const message = error instanceof Error ? error.message : String(error)
+    throw new GpuError('lost', `A result could not be read back: ${message}`, { cause: error })
   }
   const data = buffer.getMappedRange(0, Math.ceil(bytes / 4) * 4).slice(0, bytes)
   buffer.unmap()
