@@ -28,7 +28,6 @@ export class Engine {
   readonly #model: LoadedModel
   readonly #loop: Loop
   readonly #text: TextParts | TokenizerError
-  readonly #open = new Map<TextGeneration, Request>()
   #closing: Promise<void> | null = null
 
   private constructor(model: LoadedModel, text: TextParts | TokenizerError) {
@@ -160,13 +159,11 @@ export class Engine {
     const host = {
       start: (generation: TextGeneration): void => {
         this.#check()
-        this.#open.set(generation, request)
         this.#loop.submit({
           request,
           settings: parameters.settings,
           onId: (id) => generation.push(id),
           onEnd: (error) => {
-            this.#open.delete(generation)
             if (error) generation.fail(error)
             else generation.finish(request.ending === 'length' ? 'length' : 'stop')
           },

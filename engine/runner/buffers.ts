@@ -112,15 +112,9 @@ export async function createBuffers(
     logitsReadback: await memory.readback('logits', headRows * config.vocabularySize * 4),
   }
   memory.write(buffers.rotary, 0, rotary)
-  memory.write(
-    buffers.identity,
-    0,
-    Uint32Array.from({ length: rows }, (_, i) => i),
-  )
-  memory.write(
-    buffers.pageTable,
-    0,
-    Uint32Array.from({ length: pages }, (_, i) => i),
-  )
+  memory.write(buffers.identity, 0, countingUp(rows))
+  memory.write(buffers.pageTable, 0, countingUp(pages))
   return buffers
 }
+
+const countingUp = (length: number): Uint32Array => Uint32Array.from({ length }, (_, i) => i)
