@@ -46,11 +46,13 @@ export function replay(
         pipeline = dispatch.pipeline.gpu
         pass.setPipeline(pipeline)
       }
-      dispatch.groups.forEach((group, index) => {
-        if (bound[index] === group) return
+      const { groups } = dispatch
+      for (let index = 0; index < groups.length; index++) {
+        const group = groups[index] as GPUBindGroup
+        if (bound[index] === group) continue
         bound[index] = group
         pass.setBindGroup(index, group)
-      })
+      }
       const [x, y, z] = dispatch.workgroups(rows)
       pass.dispatchWorkgroups(x, y, z)
     }

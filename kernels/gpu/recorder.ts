@@ -34,16 +34,7 @@ export class Recorder {
     for (let group = 0; group < count; group++) {
       groups.push(await this.#pipelines.bind(source, group, buffers))
     }
-    const key = 'batch' in shape ? 'batch' : 'rows'
-    return {
-      label: kernel.name,
-      pipeline,
-      groups,
-      workgroups: (rows) => {
-        const [x, y = 1, z = 1] = kernel.dispatch({ ...shape, [key]: rows }, tuning)
-        return [x, y, z]
-      },
-    }
+    return { label: kernel.name, pipeline, groups, workgroups: workgroupsOf(kernel, shape, tuning) }
   }
 
   /** From here on `record` only notes what has to be compiled. */
@@ -63,6 +54,23 @@ export class Recorder {
         onPipeline(++done, sources.length)
       }),
     )
+  }
+}
+
+/** Workgroups for a step's rows, worked out once per number of rows: a token asks hundreds of times. */
+function workgroupsOf<S extends Shape, T extends Tuning>(
+  kernel: Kernel<S, T>,
+  shape: S,
+  tuning: T,
+): Dispatch['workgroups'] {
+  const key = 'batch' in shape ? 'batch' : 'rows'
+  const known: (readonly [number, number, number] | undefined)[] = []
+  return (rows) => {
+    const before = known[rows]
+    if (before) return before
+    const [x, y = 1, z = 1] = kernel.dispatch({ ...shape, [key]: rows }, tuning)
+    known[rows] = [x, y, z]
+    return [x, y, z]
   }
 }
 
