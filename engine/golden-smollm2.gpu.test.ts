@@ -61,11 +61,13 @@ describeShared('SmolLM2 goldens', (shared) => {
       for (const [id, value] of want.last_top10) {
         expect(Math.abs(logProbability(id) - value), `id ${id}`).toBeLessThan(TOLERANCE)
       }
-      const losses = one.ids
-        .slice(1)
-        .map((id, i) => -logProbabilities(all?.[i] as Float32Array)(id))
-      const mean = losses.reduce((sum, loss) => sum + loss, 0) / losses.length
-      if (scoreAll) expect(Math.abs(mean - want.prompt_nll)).toBeLessThan(TOLERANCE)
+      if (all) {
+        const losses = one.ids
+          .slice(1)
+          .map((id, i) => -logProbabilities(all[i] as Float32Array)(id))
+        const mean = losses.reduce((sum, loss) => sum + loss, 0) / losses.length
+        expect(Math.abs(mean - want.prompt_nll)).toBeLessThan(TOLERANCE)
+      }
       const tie = want.margins.findIndex((margin) => margin < NEAR_TIE)
       const sure = tie < 0 ? count : Math.min(tie, count)
       expect(greedy.slice(0, sure)).toEqual(want.greedy.slice(0, sure))
