@@ -38,8 +38,8 @@ export interface Matrix {
   readonly parts: readonly MatrixPart[]
 }
 
-const CHUNK_BYTES = 4 * 2 ** 20
-const FLUSH_BYTES = 64 * 2 ** 20
+const CHUNK_BYTES = 2 ** 20
+const FLUSH_BYTES = 8 * 2 ** 20
 
 export class WeightLoader {
   readonly #device: Device
