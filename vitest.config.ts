@@ -19,6 +19,8 @@ export default defineConfig({
           include: ['**/*.gpu.test.ts'],
           exclude: ['**/node_modules/**', 'dist/**'],
           pool: 'forks',
+          // The engine's worker threads inherit it: Node 20 does not strip types itself.
+          execArgv: ['--import', './test/run-typescript.mjs'],
           fileParallelism: false,
           testTimeout: 600_000,
           hookTimeout: 600_000,

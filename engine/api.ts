@@ -3,7 +3,10 @@
  * `EngineError('bad_request')` that names the parameter.
  */
 
-/** How tokens are chosen. Applied in this order: penalties, temperature, top-k, top-p, min-p, draw. */
+/**
+ * How tokens are chosen. Applied in this order: penalties, bias, mask, temperature, top-k, top-p, min-p, typical-p, draw.
+ * Random numbers are keyed by seed and position: a seeded answer is the same whoever else is being served.
+ */
 export interface SamplingParams {
   /** 0 is greedy. Range 0–2. Default 1. */
   temperature?: number
@@ -13,15 +16,24 @@ export interface SamplingParams {
   topP?: number
   /** Drop tokens less likely than this fraction of the most likely, [0, 1]. Default 0. */
   minP?: number
+  /** Keep the smallest set of locally typical tokens with this mass (Meister et al. 2022), (0, 1]. Default 1: all. */
+  typicalP?: number
   /** Divides (or multiplies, when negative) the logits of every token in prompt and answer (CTRL). Default 1. */
   repetitionPenalty?: number
   /** Subtracted once from tokens already generated, −2–2. Default 0. */
   presencePenalty?: number
   /** Subtracted per earlier occurrence in the answer, −2–2. Default 0. */
   frequencyPenalty?: number
-  /** Makes a sampled answer repeatable. Default: drawn anew. A 32-bit unsigned integer. */
+  /** Added to the logits of single tokens, −100–100, by id. */
+  logitBias?: Readonly<Record<number, number>>
+  /** Only these ids may be chosen. */
+  allowedTokens?: readonly number[]
+  /** Makes a sampled answer repeatable. Default: drawn anew. A 32-bit unsigned integer; of several choices, the first's. */
   seed?: number
 }
+
+/** `batch` work runs in what `interactive` work leaves, and never makes it wait for more than a step. */
+export type Priority = 'interactive' | 'batch'
 
 export interface GenerateOptions extends SamplingParams {
   /** Most tokens to generate. Default: what fits the context. */
@@ -32,6 +44,20 @@ export interface GenerateOptions extends SamplingParams {
   stopTokenIds?: readonly number[]
   /** Go on after the model's end-of-text tokens. Default false. */
   ignoreEos?: boolean
+  /** Answers to the same prompt, 1–128; the prompt is computed once. Default 1. */
+  n?: number
+  /** Tell each token's log-probability, before penalties, bias and temperature. Default false. */
+  logprobs?: boolean
+  /** With `logprobs`: the most likely alternatives to tell as well, 0–20. Default 0. */
+  topLogprobs?: number
+  /** Default `interactive`. */
+  priority?: Priority
+  /** Prefixes are shared only among requests of one salt, for instance a tenant's name. Default ''. */
+  cacheSalt?: string
+  /** Tokens to draft ahead, at most what the engine was loaded with; 0 is off. Default: what it was loaded with. */
+  speculate?: number
+  /** Milliseconds from admission after which the request fails with `timeout`. Default: none. */
+  timeout?: number
   /** Cancels: at most one more step runs. */
   signal?: AbortSignal
 }
@@ -40,37 +66,59 @@ export type FinishReason = 'stop' | 'length'
 
 export interface Usage {
   promptTokens: number
+  /** Prompt tokens whose keys and values were found in the cache. */
+  cachedTokens: number
+  /** Of all choices. */
   completionTokens: number
   totalTokens: number
 }
 
+export interface TokenLogprob {
+  id: number
+  logprob: number
+  /** The most likely tokens at that place, most likely first; as many as were asked for. */
+  top: readonly { readonly id: number; readonly logprob: number }[]
+}
+
 /** A piece of an answer: whole characters only, never part of a stop string. */
 export interface Chunk {
+  /** Which choice it belongs to, from 0. */
+  index: number
   text: string
-  /** The ids decoded since the last chunk; their text may still be held back. */
+  /** The ids decoded since the choice's last chunk; their text may still be held back. */
   ids: readonly number[]
-  /** Tokens generated up to and including this chunk. */
+  /** One for each of `ids`, when they were asked for. */
+  logprobs: readonly TokenLogprob[] | null
+  /** Tokens of the choice up to and including this chunk. */
   tokens: number
-  /** Set on the last chunk only. */
+  /** Set on a choice's last chunk only. */
   finishReason: FinishReason | null
+  /** Set on the very last chunk only. */
   usage: Usage | null
 }
 
-export interface GenerateResult {
+export interface Choice {
+  index: number
   text: string
   ids: readonly number[]
+  logprobs: readonly TokenLogprob[] | null
   finishReason: FinishReason
+}
+
+/** The first choice, and all of them. */
+export interface GenerateResult extends Omit<Choice, 'index'> {
+  choices: readonly Choice[]
   usage: Usage
   timings: Timings
 }
 
 /** Milliseconds, measured on the host. */
 export interface Timings {
-  /** From admission to the first token. */
+  /** From admission to the first token of any choice. */
   firstToken: number
   /** From admission to the end. */
   total: number
-  /** Decoded tokens a second after the first. */
+  /** Decoded tokens a second after the first, of all choices. */
   tokensPerSecond: number
 }
 
@@ -95,8 +143,18 @@ export type Progress =
 export interface LoadOptions {
   /** Context to reserve KV cache for. Default: the model's own, or what fits the adapter. */
   contextLength?: number
-  /** Number type of the KV cache. Default f16. */
-  kv?: 'f16' | 'f32'
+  /** Number type of the KV cache; int8 has a scale for each head of a token. Default f16. */
+  kv?: 'f16' | 'f32' | 'int8'
+  /** Bytes of KV cache, all layers together. Default: a share of the machine's memory. */
+  kvMemory?: number
+  /** Sequences that run at once, 1–1024; others wait. Default 16. */
+  maxSequences?: number
+  /** Rows of prompts in a step, 1–4096. Default 64. Changes speed, never tokens. */
+  prefillChunk?: number
+  /** A smaller model of the same vocabulary that drafts tokens ahead: a folder or an id. Changes speed, never tokens. */
+  draft?: string
+  /** Tokens to draft ahead in a step, 0–16: by `draft`, or else by looking them up in the sequence itself. Default 4 with `draft`, else 0. */
+  speculate?: number
   /** Adapter to use: `auto`, `gpu`, `lavapipe`, `swiftshader`, or part of an adapter's name. */
   adapter?: string
   /** Where models are kept. Default `ILLUMINATOR_MODELS`, else the user's data folder. */
@@ -128,10 +186,25 @@ export interface EngineStats {
   adapter: { name: string; vendor: string; kind: 'gpu' | 'software' }
   /** Bytes of live GPU buffers, by purpose. */
   memory: { total: number; byPurpose: Readonly<Record<string, number>> }
+  /** Sequences. */
   running: number
   queued: number
+  /** KV pages: free + cached + inUse = total. */
+  pages: { free: number; cached: number; inUse: number; total: number }
+  /** Prompt tokens of started requests so far, and those of them that were in the cache. */
+  prefix: { promptTokens: number; cachedTokens: number }
+  /** Times a running request was sent back for want of pages. */
+  preemptions: number
+  /** Tokens drafted ahead so far, and those of them that were right. */
+  speculation: { drafted: number; accepted: number }
+  /** Devices opened again after one was lost. */
+  restarts: number
   /** Steps launched so far: rises while the engine advances. */
   steps: number
+  /** Milliseconds that the GPU was at work, as the host saw it. */
+  busy: number
+  /** The worker's event loop, milliseconds: `active / (active + idle)` is its utilisation. */
+  loop: { active: number; idle: number }
   /** Calls to the GPU so far, by kind. */
   calls: Readonly<Record<string, number>>
   /** Dispatches that one decoded token takes. */

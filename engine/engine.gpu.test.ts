@@ -125,15 +125,17 @@ describe('a model whose matrices are larger than 1 MiB', () => {
       Object.keys(many).map((kind) => [kind, ((many[kind] ?? 0) - (few[kind] ?? 0)) / 10]),
     )
     const { dispatchesPerToken } = engine.stats
-    expect(perToken).toEqual({
+    const { writes, ...others } = perToken
+    expect(others).toEqual({
       buffers: 0,
       bindGroups: 0,
       pipelines: 0,
       passes: 1,
       submits: 1,
       dispatches: dispatchesPerToken,
-      writes: 0,
     })
+    // Rows, tiles, picks and the head's rows; now and then a page.
+    expect(writes).toBeLessThan(5)
     expect(dispatchesPerToken).toBeLessThanOrEqual(7 * model.sizes.layers + 4)
     expect(many).toMatchObject({ buffers: 0, bindGroups: 0, pipelines: 0 })
   })

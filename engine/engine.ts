@@ -8,16 +8,16 @@ import type {
   LoadOptions,
   ModelInfo,
 } from './api.ts'
+import { ChoiceStream } from './choice.ts'
 import { defaultsOf } from './defaults.ts'
 import { EngineError } from './errors.ts'
 import { checkIds, checkPrompt } from './ids.ts'
-import { type DeviceTestOptions, type LoadedModel, loadModel } from './load-model.ts'
+import type { DeviceTestOptions } from './load-model.ts'
 import { type LogitsResult, scoreIds } from './logits.ts'
-import { Loop } from './loop.ts'
-import { PREFILL_ROWS } from './runner/buffers.ts'
+import { requestsOf } from './requests.ts'
 import { checkParameters } from './sampling/parameters.ts'
-import { Request } from './schedule/request.ts'
 import { TextGeneration } from './text-generation.ts'
+import { HostSide } from './worker/host-side.ts'
 
 interface TextParts {
   readonly tokenizer: Tokenizer
@@ -25,58 +25,45 @@ interface TextParts {
 }
 
 export class Engine {
-  readonly #model: LoadedModel
-  readonly #loop: Loop
+  readonly #host: HostSide
   readonly #text: TextParts | TokenizerError
   #closing: Promise<void> | null = null
 
-  private constructor(model: LoadedModel, text: TextParts | TokenizerError) {
-    this.#model = model
-    this.#loop = new Loop(model.runner, PREFILL_ROWS)
+  private constructor(host: HostSide, text: TextParts | TokenizerError) {
+    this.#host = host
     this.#text = text
   }
 
   /**
    * Loads a model: a folder, or an id that is found in the models folder or on the hub. Without one: SmolLM2-135M-Instruct.
-   * A folder without a tokenizer loads too; only text is refused then. Throws EngineError.
+   * The GPU works in a worker thread of its own. A folder without a tokenizer loads too; only text is refused then.
+   * Throws EngineError.
    */
   static async load(
     model?: string,
     options: LoadOptions & { device?: DeviceTestOptions } = {},
   ): Promise<Engine> {
-    const loaded = await loadModel(model, options)
+    const host = await HostSide.load(model, options)
     try {
-      return new Engine(loaded, await loadText(loaded.info.path))
+      return new Engine(host, await loadText(host.facts.info.path))
     } catch (error) {
-      loaded.device.close()
+      await host.close()
       throw error
     }
   }
 
   get info(): ModelInfo {
-    return this.#model.info
+    return this.#host.facts.info
   }
 
   /** What the model's `generation_config.json` asks for. */
   get defaults(): GenerateOptions {
-    return defaultsOf(this.#model.generationConfig)
+    return defaultsOf(this.#host.facts.generationConfig)
   }
 
+  /** As of the last step. */
   get stats(): EngineStats {
-    const { device, runner } = this.#model
-    return {
-      adapter: {
-        name: device.name,
-        vendor: device.vendor,
-        kind: device.caps.software ? 'software' : 'gpu',
-      },
-      memory: device.memory.usage,
-      running: this.#loop.active,
-      queued: this.#loop.queued,
-      steps: runner.steps,
-      calls: { ...device.counters },
-      dispatchesPerToken: runner.dispatchesPerToken,
-    }
+    return this.#host.stats
   }
 
   /** Continues a text or ids. Work begins with the first `next()` or `result()`. Throws EngineError. */
@@ -112,17 +99,17 @@ export class Engine {
 
   /** Text of ids, special tokens included. */
   detokenize(ids: readonly number[]): string {
-    checkIds(ids, this.#model.config.vocabularySize, 'tokens')
+    checkIds(ids, this.info.vocabularySize, 'tokens')
     return this.#textParts().tokenizer.decode([...ids], { skipSpecial: false })
   }
 
   /** Logits after the last id (or after all), and a greedy continuation. Needs no tokenizer. Throws EngineError. */
-  logits(
+  async logits(
     ids: readonly number[],
     options: { all?: boolean; greedy?: number } = {},
   ): Promise<LogitsResult> {
     this.#check()
-    checkPrompt(ids, this.#model.config.vocabularySize)
+    checkPrompt(ids, this.info.vocabularySize)
     const context = this.info.contextLength
     const { greedy = 0 } = options
     if (!Number.isInteger(greedy) || greedy < 0) {
@@ -130,15 +117,13 @@ export class Engine {
       throw new EngineError('bad_request', message, { param: 'greedy' })
     }
     if (ids.length + greedy > context) throw this.#tooLong(ids.length)
-    return this.#loop.exclusive(() => scoreIds(this.#model.runner, ids, options))
+    return scoreIds(this.#host, ids, options)
   }
 
-  /** Ends every request, frees the GPU; afterwards the process can exit by itself. */
+  /** Ends every request, frees the GPU and its thread; afterwards the process can exit by itself. */
   close(): Promise<void> {
     // Whoever closes again waits for the same end.
-    this.#closing ??= this.#loop
-      .stop(new EngineError('closed', 'The engine was closed.'))
-      .finally(() => this.#model.device.close())
+    this.#closing ??= this.#host.close()
     return this.#closing
   }
 
@@ -147,31 +132,25 @@ export class Engine {
   }
 
   #generate(ids: readonly number[], options: GenerateOptions): Generation {
-    const { config } = this.#model
-    const parameters = checkParameters(options, config.vocabularySize)
-    checkPrompt(ids, this.#model.config.vocabularySize)
-    const room = this.info.contextLength - ids.length
+    const { drafts } = this.#host.facts
+    const { vocabularySize, contextLength } = this.info
+    const parameters = checkParameters(options, vocabularySize, drafts)
+    checkPrompt(ids, vocabularySize)
+    const room = contextLength - ids.length
     if (room < 1) throw this.#tooLong(ids.length)
-    const stopIds = new Set(parameters.stopTokenIds)
-    if (!parameters.ignoreEos) for (const id of config.eosIds) stopIds.add(id)
-    const maxTokens = Math.min(parameters.maxTokens ?? room, room)
-    const request = new Request(ids, { maxTokens, stopIds })
-    const host = {
-      start: (generation: TextGeneration): void => {
-        this.#check()
-        this.#loop.submit({
-          request,
-          settings: parameters.settings,
-          onId: (id) => generation.push(id),
-          onEnd: (error) => {
-            if (error) generation.fail(error)
-            else generation.finish(request.ending === 'length' ? 'length' : 'stop')
-          },
-        })
-      },
-      end: (_: TextGeneration, ending: 'stop' | 'aborted'): void => this.#loop.end(request, ending),
-    }
-    return new TextGeneration(host, this.#detokenizer(parameters.stop), ids.length, options.signal)
+    const choices = parameters.sampling.map(
+      ({ logprobs }, index) =>
+        new ChoiceStream(index, this.#detokenizer(parameters.stop), logprobs !== null),
+    )
+    const { signal } = options
+    const { timeout } = parameters
+    const host = requestsOf(
+      this.#host,
+      ids,
+      parameters,
+      Math.min(parameters.maxTokens ?? room, room),
+    )
+    return new TextGeneration(host, choices, { promptTokens: ids.length, signal, timeout })
   }
 
   #detokenizer(stop: readonly string[]): Detokenizer | null {
@@ -215,8 +194,6 @@ export class Engine {
 
   #check(): void {
     if (this.#closing) throw new EngineError('closed', 'The engine was closed.')
-    const { failure } = this.#model.device
-    if (failure) throw new EngineError('gpu', failure.message, { cause: failure })
   }
 }
 

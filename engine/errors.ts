@@ -6,6 +6,7 @@ export type ErrorCode =
   | 'model' // the checkpoint, its config or its tokenizer is broken or unsupported
   | 'overloaded' // the queue is full
   | 'aborted' // the caller's signal fired
+  | 'timeout' // the request's time was up
   | 'gpu' // no adapter, out of memory, device lost, invalid kernel
   | 'closed' // the engine was closed
 

@@ -1,157 +1,215 @@
-/** From a model's id to a runner: folder, checkpoint, config, device, weights, buffers, pipelines. */
-import { Device, type KvType, kvPageBytes, PAGE, Pipelines } from '../kernels/index.ts'
+/** From a model's id to a runner: files, device, weights, buffers, pipelines; and again after a device was lost. */
+import { Device, kvPageBytes, Pipelines } from '../kernels/index.ts'
 import type { LoadOptions, ModelInfo } from './api.ts'
 import { EngineError } from './errors.ts'
 import { toEngineError } from './failures.ts'
-import { DEFAULT_MODEL, resolveModel } from './hub/index.ts'
-import type { DecoderConfig, Family } from './models/config.ts'
-import { familyOf } from './models/index.ts'
-import { createBuffers } from './runner/buffers.ts'
+import { DEFAULT_MODEL } from './hub/index.ts'
+import { findModel, type ModelFiles } from './model-files.ts'
+import type { DecoderConfig } from './models/config.ts'
+import {
+  createModelBuffers,
+  createSequenceBuffers,
+  type SequenceBuffers,
+} from './runner/buffers.ts'
 import { Decoder } from './runner/decoder.ts'
-import { Runner, WARM_UP_STEPS } from './runner/runner.ts'
-import { type Checkpoint, openCheckpoint } from './weights/checkpoint.ts'
-import { type CheckedTensors, checkTensors, type WeightFormat } from './weights/expected.ts'
+import type { DecoderDispatches } from './runner/dispatches.ts'
+import { Drafter } from './runner/drafter.ts'
+import { Runner } from './runner/runner.ts'
+import { type Sizes, sizesOf } from './runner/sizes.ts'
+import { warmUp } from './runner/warm-up.ts'
+import type { Drafter as DrafterKind } from './schedule/drafts.ts'
 import type { JsonObject } from './weights/json.ts'
-import { loadWeights } from './weights/model-weights.ts'
+import { loadWeights, type ModelWeights } from './weights/model-weights.ts'
 
-export interface LoadedModel {
+/** A model on a device, ready to run. */
+export interface OpenModel {
   readonly device: Device
   readonly runner: Runner
+}
+
+export interface LoadedModel {
+  readonly open: OpenModel
   readonly config: DecoderConfig
   readonly generationConfig: JsonObject
   readonly info: ModelInfo
+  readonly sizes: Sizes
+  readonly drafter: DrafterKind
+  /** Closes what was open and opens a new device, with everything uploaded again. Throws EngineError. */
+  reopen(before: OpenModel): Promise<OpenModel>
 }
 
-/** Contexts longer than this are reserved only when asked for. */
-const DEFAULT_CONTEXT = 8192
-
-/** Options of a device that only tests use. */
+/** Options that only tests use. */
 export interface DeviceTestOptions {
   maxBinding?: number
   without?: readonly ('shader-f16' | 'subgroups')[]
+  /** No worker: the loop runs in the caller's thread. */
+  inThread?: boolean
 }
+
+export type AllLoadOptions = LoadOptions & { device?: DeviceTestOptions }
+
+/** Tokens that a draft model drafts when nobody says. */
+const DRAFTS = 4
+const MOST_DRAFTS = 16
 
 /** Throws EngineError; nothing stays allocated when it does. */
 export async function loadModel(
   model: string | undefined,
-  options: LoadOptions & { device?: DeviceTestOptions },
+  options: AllLoadOptions,
 ): Promise<LoadedModel> {
-  const found = await resolveModel(model ?? DEFAULT_MODEL, {
-    ...(options.modelsFolder ? { modelsFolder: options.modelsFolder } : {}),
-    ...(options.onProgress ? { onProgress: options.onProgress } : {}),
-    ...(options.signal ? { signal: options.signal } : {}),
-  })
-  const checkpoint = await openCheckpoint(found.folder)
-  let device: Device | null = null
   try {
-    const family = familyOf(checkpoint.config)
-    const config = family.config(checkpoint.config, checkpoint.generationConfig)
-    const checked = checkTensors(checkpoint, config, family.tensors)
+    const files = await findModel(model ?? DEFAULT_MODEL, options)
+    const draft = options.draft === undefined ? null : await findDraft(files, options)
     options.signal?.throwIfAborted()
-    device = await Device.open({
-      ...(options.adapter ? { adapter: options.adapter } : {}),
-      onProgress: (message) =>
-        options.onProgress?.({ phase: 'adapter', message, done: 0, total: 1 }),
-      ...options.device,
-    })
-    const runner = await upload(device, checkpoint, family, config, checked, options)
-    const info = infoOf(found, checkpoint, family, config, checked, runner.capacity)
-    return { device, runner, config, generationConfig: checkpoint.generationConfig, info }
+    const { sizes, ...open } = await openOnGpu(files, draft, options, null)
+    // Later openings are nobody's to watch or to cancel.
+    const { signal: _, onProgress: __, ...later } = options
+    return {
+      open,
+      config: files.config,
+      generationConfig: files.generationConfig,
+      info: { ...files.facts, contextLength: sizes.context },
+      sizes,
+      drafter: draft ? 'model' : 'lookup',
+      async reopen({ device }) {
+        device.close()
+        return openOnGpu(files, draft, later, sizes)
+      },
+    }
   } catch (error) {
-    device?.close()
     throw toEngineError(error)
-  } finally {
-    await checkpoint.close()
   }
+}
+
+async function findDraft(files: ModelFiles, options: LoadOptions): Promise<ModelFiles> {
+  const draft = await findModel(options.draft ?? '', options)
+  const [own, other] = [files.config.vocabularySize, draft.config.vocabularySize]
+  if (own === other) return draft
+  const message =
+    `The draft model ${draft.id} has a vocabulary of ${other} tokens and ${files.id} one of ${own}: ` +
+    'a draft must be a smaller model of the same family, with the same tokenizer.'
+  throw new EngineError('bad_request', message, { param: 'draft' })
+}
+
+function draftsOf({ speculate, draft }: LoadOptions): number {
+  const drafts = speculate ?? (draft === undefined ? 0 : DRAFTS)
+  if (Number.isInteger(drafts) && drafts >= 0 && drafts <= MOST_DRAFTS) return drafts
+  const message = `speculate must be a whole number from 0 to ${MOST_DRAFTS}; it is ${drafts}.`
+  throw new EngineError('bad_request', message, { param: 'speculate' })
+}
+
+/** @param known sizes of an earlier opening, to be had again */
+async function openOnGpu(
+  files: ModelFiles,
+  draft: ModelFiles | null,
+  options: AllLoadOptions,
+  known: Sizes | null,
+): Promise<OpenModel & { sizes: Sizes }> {
+  const { onProgress, adapter } = options
+  const device = await Device.open({
+    ...(adapter ? { adapter } : {}),
+    onProgress: (message) => onProgress?.({ phase: 'adapter', message, done: 0, total: 1 }),
+    ...(options.device?.maxBinding ? { maxBinding: options.device.maxBinding } : {}),
+    ...(options.device?.without ? { without: options.device.without } : {}),
+  })
+  try {
+    const sizes =
+      known ??
+      sizesOf(device, files.config, {
+        kv: options.kv ?? 'f16',
+        contextLength: options.contextLength,
+        kvMemory: options.kvMemory,
+        maxSequences: options.maxSequences,
+        prefillChunk: options.prefillChunk,
+        drafts: draftsOf(options),
+        draft: draft?.config ?? null,
+      })
+    return { device, ...(await build(device, files, draft, sizes, options)) }
+  } catch (error) {
+    device.close()
+    throw toEngineError(error)
+  }
+}
+
+async function build(
+  device: Device,
+  files: ModelFiles,
+  draft: ModelFiles | null,
+  sizes: Sizes,
+  options: LoadOptions,
+): Promise<{ runner: Runner; sizes: Sizes }> {
+  const pipelines = new Pipelines(device)
+  const pageBytes = kvPageBytes({ ...files.config, kv: sizes.kv })
+  const draftBytes = draft ? kvPageBytes({ ...draft.config, kv: sizes.kv }) : 0
+  const weights = await upload(device, files, options)
+  const draftWeights = draft ? await upload(device, draft, options) : null
+  const largest = Math.max(pageBytes, draftBytes)
+  const sequences = await createSequenceBuffers(device, files.config, sizes, largest)
+  const model = await ready(device, pipelines, files, weights, sequences, sizes, options)
+  const small =
+    draft && draftWeights
+      ? await ready(device, pipelines, draft, draftWeights, sequences, sizes, options)
+      : null
+  const runner = new Runner(device, {
+    config: files.config,
+    sizes,
+    sequences,
+    pageBytes,
+    ...model,
+    drafter: small && new Drafter(device, sizes, small.buffers, small.dispatches, draftBytes),
+  })
+  return { runner, sizes }
 }
 
 async function upload(
   device: Device,
-  checkpoint: Checkpoint,
-  family: Family,
-  config: DecoderConfig,
-  checked: CheckedTensors,
-  options: LoadOptions,
-): Promise<Runner> {
-  const { signal, onProgress } = options
-  const kv: KvType = options.kv ?? 'f16'
-  const context = contextOf(device, config, kv, options.contextLength)
-  const pages = Math.ceil(context / PAGE)
-  let done = 0
-  const total = checkpoint.bytes
-  const onBytes = (bytes: number): void => {
-    signal?.throwIfAborted()
-    done += bytes
-    onProgress?.({ phase: 'weights', done: Math.min(done, total), total })
-  }
-  const weights = await loadWeights(device, checkpoint, config, family.tensors, checked, onBytes)
-  onProgress?.({ phase: 'weights', done: total, total })
-  const buffers = await createBuffers(device, config, kv, pages)
-  const pipelines = new Pipelines(device)
-  const decoder = new Decoder(device, pipelines, { config, weights, buffers, kv, pages })
-  // Drivers compile when a pipeline first runs: that is part of the work, so it counts.
-  let compiled = 0
-  let pipelineCount = 0
-  const onPipeline = (ready: number, all: number): void => {
-    signal?.throwIfAborted()
-    compiled = ready
-    pipelineCount = all
-    onProgress?.({ phase: 'pipelines', done: ready, total: all + WARM_UP_STEPS })
-  }
-  const dispatches = await decoder.record(onPipeline)
-  const runner = new Runner(device, config, buffers, dispatches, context)
-  await runner.warmUp(() => onPipeline(compiled + 1, pipelineCount))
-  return runner
+  { family, config, reading }: ModelFiles,
+  { signal, onProgress }: LoadOptions,
+): Promise<ModelWeights> {
+  return reading(async (checkpoint, checked) => {
+    let done = 0
+    const total = checkpoint.bytes
+    const onBytes = (bytes: number): void => {
+      signal?.throwIfAborted()
+      done += bytes
+      onProgress?.({ phase: 'weights', done: Math.min(done, total), total })
+    }
+    const weights = await loadWeights(device, checkpoint, config, family.tensors, checked, onBytes)
+    onProgress?.({ phase: 'weights', done: total, total })
+    return weights
+  })
 }
 
-/** Tokens to reserve KV cache for: what was asked, else the model's own up to a bound; never more than the adapter binds. */
-function contextOf(
+/** Buffers and pipelines of a model, every pipeline run once. */
+async function ready(
   device: Device,
-  config: DecoderConfig,
-  kv: KvType,
-  asked: number | undefined,
-): number {
-  const fits = Math.floor(device.caps.maxBinding / kvPageBytes(config, kv)) * PAGE
-  if (asked === undefined) return Math.min(config.contextLength, DEFAULT_CONTEXT, fits)
-  const most = Math.min(config.contextLength, fits)
-  if (Number.isInteger(asked) && asked >= 1 && asked <= most) return asked
-  const why =
-    most === fits
-      ? `one layer's ${kv} KV cache must fit a binding of the adapter`
-      : "the model's own context"
-  const message = `contextLength must be a whole number from 1 to ${most} (${why}); it is ${asked}.`
-  throw new EngineError('bad_request', message, { param: 'contextLength' })
-}
-
-function nameOf(format: WeightFormat | undefined): string {
-  if (!format) return 'unknown'
-  return format.kind === 'float'
-    ? format.dtype.toLowerCase()
-    : `affine-${format.bits}bit/${format.groupSize}`
-}
-
-function infoOf(
-  found: { folder: string; id: string },
-  checkpoint: Checkpoint,
-  family: Family,
-  config: DecoderConfig,
-  checked: CheckedTensors,
-  contextLength: number,
-): ModelInfo {
-  const architectures = checkpoint.config.architectures
-  return {
-    id: found.id,
-    path: found.folder,
-    architecture: Array.isArray(architectures) ? String(architectures[0]) : family.name,
-    family: family.name,
-    parameters: checked.parameters,
-    layers: config.layers,
-    heads: config.heads,
-    kvHeads: config.kvHeads,
-    headDim: config.headDim,
-    hiddenSize: config.hiddenSize,
-    vocabularySize: config.vocabularySize,
-    contextLength,
-    weights: nameOf(checked.formats.get(family.tensors.layer(0).q)),
+  pipelines: Pipelines,
+  { config }: ModelFiles,
+  weights: ModelWeights,
+  sequences: SequenceBuffers,
+  sizes: Sizes,
+  { signal, onProgress }: LoadOptions,
+): Promise<{
+  buffers: Awaited<ReturnType<typeof createModelBuffers>>
+  dispatches: DecoderDispatches
+}> {
+  const buffers = await createModelBuffers(device, config, sizes)
+  const decoder = new Decoder(device, pipelines, { config, weights, buffers, sequences, sizes })
+  // Drivers compile when a pipeline first runs: that is part of the work, so it counts as much.
+  let done = 0
+  let total = 0
+  const report = (): void => {
+    signal?.throwIfAborted()
+    onProgress?.({ phase: 'pipelines', done, total })
   }
+  const dispatches = await decoder.record((compiled, count) => {
+    done = compiled
+    total = 2 * count
+    report()
+  })
+  await warmUp(device, dispatches, buffers, sequences, () => {
+    done = Math.min(done + 1, total)
+    report()
+  })
+  return { buffers, dispatches }
 }

@@ -1,6 +1,7 @@
 /** Logits of a prompt and its greedy continuation: what tests and the `logits` command look at. */
-import { PREFILL_ROWS } from './runner/buffers.ts'
-import { GREEDY, type Runner } from './runner/runner.ts'
+import { GREEDY_SPEC } from './sampling/sampling.ts'
+import type { HostSide } from './worker/host-side.ts'
+import type { RequestSpec } from './worker/protocol.ts'
 
 export interface LogitsResult {
   /** Logits after the last id: [vocabulary]. */
@@ -11,31 +12,41 @@ export interface LogitsResult {
   readonly greedy: number[]
 }
 
-/** Runs alone on the runner. Throws GpuError. */
+/** Runs among other requests, as they do. Throws EngineError. */
 export async function scoreIds(
-  runner: Runner,
+  host: HostSide,
   ids: readonly number[],
   options: { all?: boolean; greedy?: number },
 ): Promise<LogitsResult> {
-  const rows: Float32Array[] = []
-  for (let position = 0; position < ids.length; position += PREFILL_ROWS) {
-    const chunk = ids.slice(position, position + PREFILL_ROWS)
-    const last = position + chunk.length === ids.length
-    const wanted = options.all ? chunk.map((_, i) => i) : last ? [chunk.length - 1] : []
-    rows.push(...(await runner.logits({ ids: chunk, position, sample: false }, wanted)))
+  const spec: RequestSpec = {
+    prompt: ids,
+    maxTokens: 0,
+    stopIds: [],
+    priority: 'interactive',
+    salt: '',
+    sibling: null,
+    drafts: 0,
+    score: options.all ? 'all' : 'last',
+    sampling: GREEDY_SPEC,
   }
+  const rows: Float32Array[] = []
+  await run(host, spec, { onLogits: (more) => rows.push(...more) })
   const greedy: number[] = []
   const count = options.greedy ?? 0
   if (count > 0) {
-    runner.begin(ids, GREEDY)
-    const position = Math.floor((ids.length - 1) / PREFILL_ROWS) * PREFILL_ROWS
-    runner.launchPrefill({ ids: ids.slice(position), position, sample: true })
-    for (let i = 0; i < count; i++) {
-      if (i + 1 < count) runner.launchDecode()
-      const id = await runner.collect()
-      if (id !== null) greedy.push(id)
-    }
+    const next: RequestSpec = { ...spec, maxTokens: count, score: 'none' }
+    await run(host, next, { onIds: (more) => greedy.push(...more) })
   }
   const last = rows.at(-1) as Float32Array
   return { last, all: options.all ? rows : null, greedy }
+}
+
+function run(
+  host: HostSide,
+  spec: RequestSpec,
+  listener: Partial<Parameters<HostSide['submit']>[1]>,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    host.submit(spec, { ...listener, onEnd: () => resolve(), onError: reject })
+  })
 }

@@ -1,82 +1,92 @@
 /**
- * The engine's loop: schedule, launch, collect, commit. One step is always launched before the one ahead of it is read,
- * so that the GPU never waits for the host. It runs while there is work and stops when there is none.
+ * The engine's loop: schedule, launch, collect, commit. While a step runs the host sleeps; shortly before its end the next
+ * one is planned and launched, so that the GPU never waits for the host and a new request waits for one step at most. A
+ * lost device is made again, and everything under way goes on from the tokens it has. Runs while there is work.
  */
-import type { SampleSettings } from '../kernels/index.ts'
-import type { EngineError } from './errors.ts'
+import { EngineError } from './errors.ts'
 import { toEngineError } from './failures.ts'
-import type { Runner } from './runner/runner.ts'
-import type { Request } from './schedule/request.ts'
-import { Scheduler, type Step } from './schedule/scheduler.ts'
+import type { LoadedModel, OpenModel } from './load-model.ts'
+import { Pace } from './pace.ts'
+import type { LogprobDetail, RunOutcome } from './runner/outcomes.ts'
+import type { Sampling } from './sampling/sampling.ts'
+import type { Ending, Request } from './schedule/request.ts'
+import { Scheduler } from './schedule/scheduler.ts'
+import type { Step } from './schedule/step.ts'
 
 /** A request with what the loop tells about it. */
 export interface Job {
   readonly request: Request
-  readonly settings: SampleSettings
-  onId(id: number): void
-  /** Once: the request ended by itself or by `end` (null), or with an error. */
-  onEnd(error: EngineError | null): void
+  readonly sampling: Sampling
+  onIds(ids: readonly number[], details: readonly LogprobDetail[] | null): void
+  /** Logits of the scored rows, in their order. */
+  onLogits(rows: readonly Float32Array[]): void
+  /** Once: the request ended by itself or by `end`, or with an error. */
+  onEnd(outcome: { ending: Ending; error: null } | { ending: null; error: EngineError }): void
 }
 
-interface Exclusive {
-  run(): Promise<void>
-  fail(error: EngineError): void
-}
-
-/** Steps launched ahead: one runs while the next waits in the queue. */
-const DEPTH = 2
+/** Steps shorter than this are launched several ahead and read with one map, ms. */
+const SHORT = 4
+const MOST_AHEAD = 4
+/** Where a step takes longer, batch work is not launched ahead: an interactive request would wait for it, ms. */
+const LONG = 20
+/** Attempts to open the device again before everything fails. */
+const ATTEMPTS = 2
 
 export class Loop {
-  readonly #runner: Runner
+  readonly #model: LoadedModel
   readonly #scheduler: Scheduler
   readonly #jobs = new Map<Request, Job>()
-  readonly #steps: Step[] = []
-  readonly #exclusive: Exclusive[] = []
+  readonly #pace = new Pace()
+  readonly #onTurn: () => void
+  #open: OpenModel
+  /** Launched and not collected, oldest first. */
+  #steps: Step[] = []
   #running: Promise<void> | null = null
-  #broken: EngineError | null = null
+  #stopped: EngineError | null = null
+  /** Devices in a row that failed before they finished a step. */
+  #failures = 0
+  /** Devices opened after one was lost. */
+  restarts = 0
+  /** Steps launched so far. */
+  steps = 0
 
-  constructor(runner: Runner, chunk: number) {
-    this.#runner = runner
-    this.#scheduler = new Scheduler(chunk)
+  /** @param onTurn hears of every step that was collected */
+  constructor(model: LoadedModel, onTurn: () => void) {
+    this.#model = model
+    this.#onTurn = onTurn
+    this.#open = model.open
+    const { pages, slots, picks } = model.sizes
+    this.#scheduler = new Scheduler({ pages, slots, picks, drafter: model.drafter })
   }
 
-  get queued(): number {
-    return this.#scheduler.queued
+  get counts(): Scheduler['counts'] {
+    return this.#scheduler.counts
   }
 
-  get active(): number {
-    return this.#scheduler.running
+  get open(): OpenModel {
+    return this.#open
   }
 
-  /** Throws EngineError('gpu') when the GPU failed earlier. */
   submit(job: Job): void {
-    if (this.#broken) throw this.#broken
+    if (this.#stopped) throw this.#stopped
     this.#jobs.set(job.request, job)
     this.#scheduler.admit(job.request)
     this.#wake()
   }
 
   /** Ends a request early: nothing more of it is launched. */
-  end(request: Request, ending: 'stop' | 'aborted'): void {
+  end(request: Request, ending: Ending): void {
     this.#scheduler.end(request, ending)
     this.#settle(request)
   }
 
-  /** Runs `work` while no request runs. */
-  exclusive<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#broken) return Promise.reject(this.#broken)
-    return new Promise<T>((resolve, reject) => {
-      const fail = (error: unknown): void => reject(toEngineError(error))
-      this.#exclusive.push({ run: () => work().then(resolve, fail), fail })
-      this.#wake()
-    })
-  }
-
-  /** Ends what is open and waits until nothing is under way. */
+  /** Ends what is open and waits until nothing is under way; then closes the device. */
   async stop(error: EngineError): Promise<void> {
-    this.#fail(error)
+    this.#stopped = error
+    this.#failAll(error)
     await this.#running
-    if (this.#runner.inFlight > 0) await this.#runner.drain().catch(() => undefined) // the device may be gone
+    await this.#open.runner.drain().catch(() => undefined) // the device may be gone
+    this.#open.device.close()
   }
 
   #wake(): void {
@@ -87,68 +97,116 @@ export class Loop {
     try {
       // Callers finish what they are doing first: a request and its listeners are set up in one turn.
       await Promise.resolve()
-      while (!this.#broken) {
-        const work =
-          this.#steps.length === 0 && this.active === 0 ? this.#exclusive.shift() : undefined
-        if (work) {
-          await work.run()
-          continue
+      while (!this.#stopped) {
+        try {
+          if (!(await this.#turn())) return
+        } catch (error) {
+          await this.#recover(error)
         }
-        const step = this.#steps.length < DEPTH && this.#mayLaunch() ? this.#scheduler.next() : null
-        if (step) {
-          this.#launch(step)
-          continue
-        }
-        if (this.#steps.length === 0) return
-        await this.#collect()
       }
-    } catch (error) {
-      this.#fail(toEngineError(error))
     } finally {
       // In the turn that found nothing to do: whoever submits later must find the loop stopped, or nobody would wake it.
       this.#running = null
     }
   }
 
-  /** Work that needs the GPU alone goes before the next request. */
-  #mayLaunch(): boolean {
-    return this.active > 0 || this.#exclusive.length === 0
-  }
-
-  #launch(step: Step): void {
-    this.#steps.push(step)
-    if (step.kind === 'decode') {
-      this.#runner.launchDecode()
-      return
+  /** Launches what may be launched and collects what is due. False: there is nothing to do. */
+  async #turn(): Promise<boolean> {
+    const { runner } = this.#open
+    if (this.#steps.length === 0 && !this.#launch()) return false
+    while (this.#steps.length < MOST_AHEAD && this.#isShort() && this.#launch());
+    const many = Math.max(1, Math.floor(this.#steps.length / 2))
+    if (many === 1) {
+      await runner.waitUntilNear()
+      if (this.#stopped) return false
+      if (this.#steps.length < 2 && this.#mayLaunchAhead()) this.#launch()
     }
-    const { request, from, to, sample } = step
-    const job = this.#jobs.get(request)
-    if (step.first && job) this.#runner.begin(request.prompt, job.settings)
-    this.#runner.launchPrefill({ ids: request.prompt.slice(from, to), position: from, sample })
+    for (const { outcomes, took } of await runner.collect(many)) this.#commit(outcomes, took)
+    this.#failures = 0
+    this.#onTurn()
+    return true
   }
 
-  async #collect(): Promise<void> {
-    const id = await this.#runner.collect()
+  #isShort(): boolean {
+    return (this.#open.runner.expected ?? SHORT) < SHORT
+  }
+
+  #mayLaunchAhead(): boolean {
+    const runs = this.#steps.flatMap((step) => step.runs)
+    // There is one buffer for scores.
+    if (runs.some(({ request }) => request.options.score !== 'none')) return false
+    const isLong = (this.#open.runner.expected ?? LONG) >= LONG
+    return !isLong || runs.every(({ request }) => request.options.priority === 'interactive')
+  }
+
+  #launch(): boolean {
+    const { runner } = this.#open
+    const budget = this.#pace.budget(runner.sizes.chunk, this.#scheduler.streaming)
+    const step = this.#scheduler.next(budget)
+    if (!step) return false
+    this.#steps.push(step)
+    this.steps++
+    runner.launch(step, (request) => this.#samplingOf(request))
+    return true
+  }
+
+  #samplingOf(request: Request): Sampling {
+    const job = this.#jobs.get(request)
+    if (!job) throw new Error('A request that runs has a job.')
+    return job.sampling
+  }
+
+  #commit(outcomes: readonly RunOutcome[], took: number): void {
     const step = this.#steps.shift()
-    if (!step) return
-    const kept = this.#scheduler.commit(step, id)
-    if (kept !== null) this.#jobs.get(step.request)?.onId(kept)
-    this.#settle(step.request)
+    if (!step) return // everything was ended meanwhile
+    this.#pace.note(step, took)
+    for (const [i, { request }] of step.runs.entries()) {
+      const { logits } = outcomes[i] as RunOutcome
+      if (logits) this.#jobs.get(request)?.onLogits(logits)
+    }
+    for (const { run, ids } of this.#scheduler.commit(step, outcomes)) {
+      const job = this.#jobs.get(run.request)
+      const details = outcomes[step.runs.indexOf(run)]?.details ?? null
+      const wanted = job?.sampling.logprobs != null ? details : null
+      if (ids.length > 0) job?.onIds(ids, wanted?.slice(0, ids.length) ?? null)
+      this.#settle(run.request)
+    }
   }
 
   #settle(request: Request): void {
-    if (request.state !== 'done') return
+    const { ending } = request
+    if (ending === null) return
     const job = this.#jobs.get(request)
     this.#jobs.delete(request)
-    job?.onEnd(null)
+    job?.onEnd({ ending, error: null })
   }
 
-  #fail(error: EngineError): void {
-    this.#broken = error
-    this.#scheduler.endAll()
-    this.#steps.length = 0
-    for (const job of this.#jobs.values()) job.onEnd(error)
+  /** Opens the device again and goes on; when that fails twice, everything open fails. */
+  async #recover(cause: unknown): Promise<void> {
+    let error = toEngineError(cause)
+    this.#steps = []
+    this.#scheduler.restart()
+    this.#pace.reset()
+    while (!this.#stopped && this.#failures < ATTEMPTS) {
+      this.#failures++
+      try {
+        this.#open = await this.#model.reopen(this.#open)
+        this.restarts++
+        return
+      } catch (again) {
+        error = toEngineError(again)
+      }
+    }
+    this.#failures = 0
+    const message = `The GPU failed, and opening it again did not help: ${error.message}`
+    this.#failAll(this.#stopped ?? new EngineError('gpu', message, { cause: error }))
+  }
+
+  #failAll(error: EngineError): void {
+    for (const request of this.#scheduler.open()) this.#scheduler.end(request, 'aborted')
+    this.#steps = []
+    const jobs = [...this.#jobs.values()]
     this.#jobs.clear()
-    for (const work of this.#exclusive.splice(0)) work.fail(error)
+    for (const job of jobs) job.onEnd({ ending: null, error })
   }
 }

@@ -1,13 +1,27 @@
 /** The kernel layer: registries (a line a kernel, a line a format), devices, plans. Marked unstable. */
 import { attention } from './ops/attention.ts'
+import { countTokens } from './ops/count-tokens.ts'
 import { embed } from './ops/embed.ts'
 import { gateUp } from './ops/gate-up.ts'
+import { kvStore } from './ops/kv-store.ts'
 import { linear } from './ops/linear.ts'
+import { logprobs } from './ops/logprobs.ts'
 import { qkv } from './ops/qkv.ts'
 import { rmsNorm } from './ops/rms-norm.ts'
 import { sample } from './ops/sample.ts'
 
-export const kernels = { embed, rmsNorm, qkv, attention, linear, gateUp, sample } as const
+export const kernels = {
+  embed,
+  rmsNorm,
+  qkv,
+  kvStore,
+  attention,
+  linear,
+  gateUp,
+  sample,
+  logprobs,
+  countTokens,
+} as const
 
 export { GpuError, type GpuErrorKind } from './errors.ts'
 export type { Format, PackedWeight, SourceRows } from './formats/format.ts'
@@ -21,6 +35,10 @@ export { Recorder } from './gpu/recorder.ts'
 export { defineKernel, type Kernel, roundUp, type Shape, type Tuning, tunings } from './kernel.ts'
 export type { KvType } from './lib/fragments.ts'
 export { kvPageBytes, PAGE, paddedHalf } from './lib/kv-layout.ts'
+export { ROW_TILE } from './lib/matmul.ts'
+export { ATTENTION_TILE } from './ops/attention.ts'
+export { LATEST } from './ops/embed.ts'
+export { DETAIL_WORDS, MOST_ALTERNATIVES } from './ops/logprobs.ts'
 export { packSettings, SETTINGS_BYTES } from './ops/sample.ts'
 export type { SampleSettings } from './ops/sample-oracle.ts'
-export { defaultTuning, matmulTuning } from './tune.ts'
+export { attentionTuning, defaultTuning, matmulTuning } from './tune.ts'

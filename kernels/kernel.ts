@@ -9,6 +9,9 @@ export type Shape = Readonly<Record<string, number | string>>
 export type Tuning = Readonly<Record<string, number>>
 export type Arrays = Record<string, Float32Array | Uint32Array>
 
+/** Contents of u32 words: pairs of f16, f32 bits, or four int8 (scales among them as f32 bits). */
+export type Packing = 'f16' | 'f32' | 'int8'
+
 /** A WGSL text called by fixed names, and the features it needs. */
 export interface Fragment {
   readonly wgsl: URL
@@ -42,8 +45,8 @@ export interface Kernel<S extends Shape = Shape, T extends Tuning = Tuning> {
   inputs(shape: S, random: Random): Arrays
   /** The truth in float64, written over the outputs in `io`; `weight` is [rows, columns], decoded. */
   oracle(shape: S, io: Arrays, weight: Float32Array): void
-  /** Bindings whose u32 words hold pairs of f16. */
-  packed?(shape: S): readonly string[]
+  /** What the u32 words of a binding hold, where they are no integers. */
+  packed?(shape: S): Readonly<Record<string, Packing>>
   /** Error allowed per element, relative to 1 + |expected|. */
   readonly tolerance: number
   /** Shapes that must be right: small, odd, at the edges. */

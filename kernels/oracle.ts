@@ -6,7 +6,14 @@ import type { Device } from './gpu/device.ts'
 import type { Pipelines } from './gpu/pipeline.ts'
 import { type Dispatch, Plan } from './gpu/plan.ts'
 import { specialise } from './gpu/specialise.ts'
-import { type Arrays, type Kernel, Random, type Shape, type Tuning } from './kernel.ts'
+import {
+  type Arrays,
+  type Kernel,
+  type Packing,
+  Random,
+  type Shape,
+  type Tuning,
+} from './kernel.ts'
 
 export interface Prepared {
   readonly dispatch: Dispatch
@@ -129,10 +136,28 @@ export async function readBack(
   return data
 }
 
-const valuesOf = (data: Float32Array | Uint32Array, packed: boolean): ArrayLike<number> =>
-  packed ? [...data].flatMap((word) => [f16ToF32(word & 0xffff), f16ToF32(word >>> 16)]) : data
+const bytesOf = (word: number): number[] => [24, 16, 8, 0].map((shift) => (word << shift) >> 24)
 
-/** Compares what the device left in the outputs with the oracle's. `packed` outputs may differ by one f16 step. */
+/** The numbers in a binding's words. */
+function valuesOf(
+  data: Float32Array | Uint32Array,
+  packing: Packing | undefined,
+): ArrayLike<number> {
+  if (packing === 'f32') return new Float32Array(data.buffer, data.byteOffset, data.length)
+  if (packing === 'f16') {
+    return [...data].flatMap((word) => [f16ToF32(word & 0xffff), f16ToF32(word >>> 16)])
+  }
+  return packing === 'int8' ? [...data].flatMap(bytesOf) : data
+}
+
+/** Error of one value. Rounding to f16 may differ by a step, to int8 by one. */
+function errorOf(got: number, want: number, packing: Packing | undefined): number {
+  const distance = Math.abs(got - want)
+  if (packing === 'int8') return distance <= 1 ? 0 : distance
+  return distance / (1 + Math.abs(want)) / (packing === 'f16' ? 100 : 1)
+}
+
+/** Compares what the device left in the outputs with the oracle's. */
 export async function compare<S extends Shape, T extends Tuning>(
   device: Device,
   kernel: Kernel<S, T>,
@@ -143,7 +168,7 @@ export async function compare<S extends Shape, T extends Tuning>(
     Object.entries(prepared.io).map(([name, data]) => [name, data.slice()]),
   )
   kernel.oracle(shape, want, prepared.weight)
-  const packed = new Set(kernel.packed?.(shape) ?? [])
+  const packings = kernel.packed?.(shape) ?? {}
   let worst = 0
   let where = ''
   for (const binding of prepared.dispatch.pipeline.source.bindings) {
@@ -154,15 +179,14 @@ export async function compare<S extends Shape, T extends Tuning>(
       prepared.buffers[binding.name] as GPUBuffer,
       expected.byteLength,
     )
-    const isPacked = packed.has(binding.name)
+    const packing = packings[binding.name]
     const got = valuesOf(
       expected instanceof Uint32Array ? new Uint32Array(raw) : new Float32Array(raw),
-      isPacked,
+      packing,
     )
-    const values = valuesOf(expected, isPacked)
+    const values = valuesOf(expected, packing)
     for (let i = 0; i < values.length; i++) {
-      const error =
-        Math.abs(got[i]! - values[i]!) / (1 + Math.abs(values[i]!)) / (isPacked ? 100 : 1)
+      const error = errorOf(got[i]!, values[i]!, packing)
       if (!(error <= worst)) {
         worst = Number.isNaN(error) ? Number.POSITIVE_INFINITY : error
         where = `${binding.name}[${i}]: got ${got[i]}, want ${values[i]}`

@@ -26,6 +26,9 @@ export interface FakeOptions {
   defaults?: GenerateOptions
 }
 
+/** Prompt tokens that every answer claims to have found in the cache. */
+export const CACHED_TOKENS = 3
+
 const WORDS = ['Once', ' upon', ' a', ' time', ' there', ' was', ' a', ' lamp', ' 💡', '.']
 
 /** See the file's header. `tokens` counts what was decoded; `calls` what was asked. */
@@ -36,7 +39,14 @@ export class FakeEngine implements ServedEngine {
     memory: { total: 131_200_000, byPurpose: { weights: 100_000_000, kv: 31_200_000 } },
     running: 0,
     queued: 0,
+    pages: { free: 60, cached: 4, inUse: 0, total: 64 },
+    prefix: { promptTokens: 0, cachedTokens: 0 },
+    preemptions: 0,
+    speculation: { drafted: 0, accepted: 0 },
+    restarts: 0,
     steps: 0,
+    busy: 0,
+    loop: { active: 0, idle: 0 },
     calls: {},
     dispatchesPerToken: 0,
   }
@@ -159,8 +169,21 @@ function chunkOf(
   promptTokens: number,
   finishReason: FinishReason | null,
 ): Chunk {
-  const usage = { promptTokens, completionTokens: made, totalTokens: promptTokens + made }
-  return { text, ids: [made], tokens: made, finishReason, usage: finishReason ? usage : null }
+  const usage = {
+    promptTokens,
+    cachedTokens: CACHED_TOKENS,
+    completionTokens: made,
+    totalTokens: promptTokens + made,
+  }
+  return {
+    index: 0,
+    text,
+    ids: [made],
+    logprobs: null,
+    tokens: made,
+    finishReason,
+    usage: finishReason ? usage : null,
+  }
 }
 
 async function collect(chunks: AsyncIterable<Chunk>): Promise<GenerateResult> {
@@ -173,7 +196,8 @@ async function collect(chunks: AsyncIterable<Chunk>): Promise<GenerateResult> {
     if (chunk.finishReason && chunk.usage) {
       const total = performance.now() - started
       const timings = { firstToken: total / ids.length, total, tokensPerSecond: 100 }
-      return { text, ids, finishReason: chunk.finishReason, usage: chunk.usage, timings }
+      const first = { text, ids, logprobs: null, finishReason: chunk.finishReason }
+      return { ...first, choices: [{ index: 0, ...first }], usage: chunk.usage, timings }
     }
   }
   throw new EngineError('closed', 'The generation ended without a last chunk.')

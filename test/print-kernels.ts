@@ -36,7 +36,7 @@ function section(kernel: Kernel): string {
     `\`${kernel.summary}\``,
     '',
     `- WGSL: [${file}](../kernels/ops/${file})${kernel.weight ? ', over any weight format' : ''}`,
-    `- Tuning: ${tuning.join(' · ')}`,
+    `- Tuning: ${tuning.join(' · ') || 'none'}`,
     `- Variants: ${variants(kernel)}`,
     `- Cases: ${kernel.cases.length}, tolerance ${kernel.tolerance} relative to 1 + |expected|`,
     `- Bench shapes: ${shapes.length} (${shapes.join('; ')})`,

@@ -1,50 +1,71 @@
-/** The decoder's working buffers, made once: activations, KV cache, batch rows, sampling state, read-back ring. */
+/** The buffers of a model and of its sequences, made once: activations, KV cache, batch, sampling state, read-backs. */
 import {
+  DETAIL_WORDS,
   type Device,
-  type KvType,
   kvPageBytes,
   PAGE,
   paddedHalf,
+  ROW_TILE,
   roundUp,
   SETTINGS_BYTES,
 } from '../../kernels/index.ts'
 import type { DecoderConfig } from '../models/config.ts'
 import { rotaryTable } from '../models/rotary.ts'
+import type { Sizes } from './sizes.ts'
 
-/** Rows of one prefill step. */
-export const PREFILL_ROWS = 64
-/** Rows that the head scores at once, where a binding holds the logits of so many. */
-const HEAD_ROWS = 8
 /** Steps whose ids may be on their way to the host. */
 export const READBACKS = 4
 
-export interface Buffers {
+/** What one model computes with. */
+export interface ModelBuffers {
   readonly hidden: GPUBuffer
   readonly normed: GPUBuffer
   readonly q: GPUBuffer
+  /** Keys and values of a step before they are quantized; only for a KV cache of int8. */
+  readonly fresh: GPUBuffer | null
   readonly attended: GPUBuffer
   readonly gated: GPUBuffer
   readonly headInput: GPUBuffer
-  /** Rows that the head scores at once: what `logits` holds. */
-  readonly headRows: number
   readonly logits: GPUBuffer
   readonly rotary: GPUBuffer
   /** One a layer. */
   readonly kv: readonly GPUBuffer[]
-  readonly prefillRows: GPUBuffer
-  readonly decodeRows: GPUBuffer
+  readonly rows: GPUBuffer
+  readonly tiles: GPUBuffer
+  /** Rows of `hidden` that the head reads. */
+  readonly headSource: GPUBuffer
+  readonly picks: GPUBuffer
+}
+
+/** What a model and its draft have in common: sequences by slot. */
+export interface SequenceBuffers {
   readonly pageTable: GPUBuffer
   /** 0, 1, 2, …: every row from its own place. */
   readonly identity: GPUBuffer
-  /** Rows of `hidden` that the head reads after a prefill step. */
-  readonly headSource: GPUBuffer
   readonly counts: GPUBuffer
+  readonly bias: GPUBuffer
+  readonly mask: GPUBuffer
   readonly settings: GPUBuffer
-  readonly picks: GPUBuffer
-  readonly ids: GPUBuffer
+  /** Ids by slot and place in the run: chosen ones, then drafted ones, then one that nobody reads. */
+  readonly latest: GPUBuffer
+  /** `latest` after each of the last READBACKS steps. */
+  readonly history: GPUBuffer
+  /** Tokens to count: (slot, token). */
+  readonly entries: GPUBuffer
+  /** Alternatives wanted by pick. */
+  readonly wanted: GPUBuffer
+  readonly details: GPUBuffer
+  /** A page on its way to its copy. */
+  readonly scratch: GPUBuffer
   readonly readbacks: readonly GPUBuffer[]
+  readonly detailReadbacks: readonly GPUBuffer[]
   readonly logitsReadback: GPUBuffer
 }
+
+/** Words of `latest`. */
+export const latestWords = ({ slots, drafts }: Sizes): number => 2 * slots * (1 + drafts) + 1
+
+export const maskWords = (vocabulary: number): number => Math.ceil(vocabulary / 32)
 
 /** Cosine and sine of every position and pair, in f32 angles as the reference computes them: [positions, headDim / 2]. */
 function rotations(config: DecoderConfig, positions: number): Float32Array {
@@ -62,59 +83,91 @@ function rotations(config: DecoderConfig, positions: number): Float32Array {
   return table
 }
 
-/** Makes the buffers for a context of `pages` pages. Throws GpuError when the adapter has no room. */
-export async function createBuffers(
+/** Throws GpuError when the adapter has no room. */
+export async function createModelBuffers(
   device: Device,
   config: DecoderConfig,
-  kv: KvType,
-  pages: number,
-): Promise<Buffers> {
+  sizes: Sizes,
+): Promise<ModelBuffers> {
   const { memory } = device
-  const rows = PREFILL_ROWS
-  // At least one row: where not even that fits, the allocation below says so.
-  const fitting = Math.floor(device.caps.maxBinding / (config.vocabularySize * 4))
-  const headRows = Math.max(1, Math.min(HEAD_ROWS, fitting))
+  // Tiles reach past the last row.
+  const rows = roundUp(sizes.rows, ROW_TILE)
+  const picks = roundUp(sizes.picks, ROW_TILE)
+  const { heads, kvHeads, headDim } = config
   const floats = (label: string, count: number): Promise<GPUBuffer> =>
     memory.storage(label, 'activations', count * 4)
   const words = (label: string, count: number): Promise<GPUBuffer> =>
     memory.storage(label, 'batch', count * 4)
   const hiddenStride = roundUp(config.hiddenSize, 32)
-  const kvLayers: GPUBuffer[] = []
+  const pageBytes = kvPageBytes({ ...config, kv: sizes.kv })
+  const kv: GPUBuffer[] = []
   for (let i = 0; i < config.layers; i++) {
-    kvLayers.push(
-      await memory.storage(`layer ${i} kv`, 'kv-cache', pages * kvPageBytes(config, kv)),
-    )
+    kv.push(await memory.storage(`layer ${i} kv`, 'kv-cache', sizes.pages * pageBytes))
   }
-  const readbacks: GPUBuffer[] = []
-  for (let i = 0; i < READBACKS; i++) readbacks.push(await memory.readback(`ids ${i}`, 16))
-  const rotary = rotations(config, pages * PAGE)
-  const buffers: Buffers = {
+  const rotary = rotations(config, sizes.pagesPerSequence * PAGE)
+  const buffers: ModelBuffers = {
     hidden: await floats('hidden', rows * hiddenStride),
     normed: await floats('normed', rows * hiddenStride),
-    q: await floats('queries', rows * config.heads * paddedHalf(config.headDim) * 2),
-    attended: await floats('attended', rows * roundUp(config.heads * config.headDim, 32)),
+    q: await floats('queries', rows * heads * paddedHalf(headDim) * 2),
+    fresh:
+      sizes.kv === 'int8'
+        ? await floats('keys and values', rows * 2 * kvHeads * paddedHalf(headDim) * 2)
+        : null,
+    attended: await floats('attended', rows * roundUp(heads * headDim, 32)),
     gated: await floats('gated', rows * roundUp(config.intermediateSize, 32)),
-    headInput: await floats('head input', HEAD_ROWS * hiddenStride),
-    headRows,
-    logits: await floats('logits', headRows * config.vocabularySize),
+    headInput: await floats('head input', picks * hiddenStride),
+    logits: await floats('logits', sizes.picks * config.vocabularySize),
     rotary: await floats('rotary', rotary.length),
-    kv: kvLayers,
-    prefillRows: await words('prefill rows', rows * 4),
-    decodeRows: await words('decode rows', HEAD_ROWS * 4),
-    pageTable: await words('page table', pages),
-    identity: await words('identity', rows),
-    headSource: await words('head source', HEAD_ROWS),
-    counts: await memory.storage('token counts', 'sampling', config.vocabularySize * 4),
-    settings: await memory.storage('sampling settings', 'sampling', SETTINGS_BYTES),
-    picks: await memory.storage('picks', 'sampling', 16),
-    ids: await memory.storage('ids', 'sampling', 16),
-    readbacks,
-    logitsReadback: await memory.readback('logits', headRows * config.vocabularySize * 4),
+    kv,
+    rows: await words('rows', rows * 4),
+    tiles: await words('tiles', rows * 4),
+    headSource: await words('head source', picks),
+    picks: await words('picks', picks * 4),
   }
   memory.write(buffers.rotary, 0, rotary)
-  memory.write(buffers.identity, 0, countingUp(rows))
-  memory.write(buffers.pageTable, 0, countingUp(pages))
   return buffers
 }
 
-const countingUp = (length: number): Uint32Array => Uint32Array.from({ length }, (_, i) => i)
+/** Throws GpuError when the adapter has no room. */
+export async function createSequenceBuffers(
+  device: Device,
+  config: DecoderConfig,
+  sizes: Sizes,
+  /** The larger of the models' pages. */
+  pageBytes: number,
+): Promise<SequenceBuffers> {
+  const { memory } = device
+  const { slots, picks } = sizes
+  const vocabulary = config.vocabularySize
+  const words = (label: string, count: number): Promise<GPUBuffer> =>
+    memory.storage(label, 'sampling', count * 4)
+  const readbacks = async (label: string, bytes: number): Promise<GPUBuffer[]> => {
+    const all: GPUBuffer[] = []
+    for (let i = 0; i < READBACKS; i++) all.push(await memory.readback(`${label} ${i}`, bytes))
+    return all
+  }
+  const latest = latestWords(sizes)
+  const buffers: SequenceBuffers = {
+    pageTable: await memory.storage('page tables', 'batch', slots * sizes.pagesPerSequence * 4),
+    identity: await memory.storage('identity', 'batch', sizes.rows * 4),
+    counts: await words('token counts', slots * vocabulary),
+    bias: await words('logit bias', slots * vocabulary),
+    mask: await words('token masks', slots * maskWords(vocabulary)),
+    settings: await memory.storage('sampling settings', 'sampling', slots * SETTINGS_BYTES),
+    latest: await words('latest ids', latest),
+    history: await words('ids of the last steps', latest * READBACKS),
+    entries: await words('tokens to count', sizes.rows * 2),
+    wanted: await words('alternatives wanted', picks),
+    details: await words('log-probabilities', picks * DETAIL_WORDS),
+    scratch: await memory.storage('page copy', 'kv-cache', pageBytes),
+    readbacks: await readbacks('ids', latest * READBACKS * 4),
+    detailReadbacks: await readbacks('log-probabilities', picks * DETAIL_WORDS * 4),
+    logitsReadback: await memory.readback('logits', picks * vocabulary * 4),
+  }
+  memory.write(
+    buffers.identity,
+    0,
+    Uint32Array.from({ length: sizes.rows }, (_, i) => i),
+  )
+  return buffers
+}

@@ -1,72 +1,69 @@
 /**
  * Runs steps on the GPU: writes what changed, replays the recorded dispatches in one pass and one submit, and reads ids
- * back late. `launch…` and `collect` are apart, so that the next step is under way while the last is read.
+ * back late. `launch` and `collect` are apart, so that the next step is under way while the last is read.
  */
 import {
   type Copy,
+  DETAIL_WORDS,
   type Device,
-  packSettings,
+  ROW_TILE,
   replay,
-  type SampleSettings,
-  SETTINGS_BYTES,
   type Segment,
 } from '../../kernels/index.ts'
 import type { DecoderConfig } from '../models/config.ts'
-import { type Buffers, PREFILL_ROWS, READBACKS } from './buffers.ts'
-import type { DecoderDispatches } from './decoder.ts'
-import { mapWhenDone, StepClock } from './wait.ts'
+import { residenceOf, type Started } from '../schedule/kv-space.ts'
+import type { Step } from '../schedule/step.ts'
+import { Batch, type BatchSizes, type SamplingOf } from './batch.ts'
+import { latestWords, type ModelBuffers, READBACKS, type SequenceBuffers } from './buffers.ts'
+import type { DecoderDispatches } from './dispatches.ts'
+import type { Drafter } from './drafter.ts'
+import { outcomesOf, type RunOutcome } from './outcomes.ts'
+import type { Sizes } from './sizes.ts'
+import { Slots } from './slots.ts'
+import { readMapped, StepClock } from './wait.ts'
 
-const IN_PROMPT = 0x80000000
-/** Steps that `warmUp` takes. */
-export const WARM_UP_STEPS = 2
-
-/** The most likely id, whatever came before. */
-export const GREEDY: SampleSettings = {
-  temperature: 0,
-  topP: 1,
-  minP: 0,
-  repetition: 1,
-  presence: 0,
-  frequency: 0,
-  topK: 0,
-  seed: 0,
+export interface RunnerParts {
+  readonly config: DecoderConfig
+  readonly sizes: Sizes
+  readonly buffers: ModelBuffers
+  readonly sequences: SequenceBuffers
+  readonly dispatches: DecoderDispatches
+  /** Bytes of a page of one layer. */
+  readonly pageBytes: number
+  readonly drafter: Drafter | null
 }
 
-export interface PrefillStep {
-  readonly ids: readonly number[]
-  /** Position of the first of `ids`. */
-  readonly position: number
-  /** Choose the token after the last of `ids`. */
-  readonly sample: boolean
+interface Launched {
+  readonly step: Step
+  readonly used: BatchSizes
+  /** Steps of one kind take like time. */
+  readonly kind: string
+  readonly at: number
+  /** Place in the rings of read-backs and of `history`. */
+  readonly ring: number
 }
 
 export class Runner {
   readonly #device: Device
-  readonly #config: DecoderConfig
-  readonly #buffers: Buffers
-  readonly #dispatches: DecoderDispatches
-  /** Tokens that a sequence may hold. */
-  readonly capacity: number
+  readonly #parts: RunnerParts
+  readonly #batch: Batch
+  readonly #slots: Slots
   readonly #clock = new StepClock()
-  readonly #rows = new Uint32Array(PREFILL_ROWS * 4)
-  /** Read-backs under way, oldest first; null stands for a step without one. */
-  readonly #launched: { kind: string; buffer: GPUBuffer | null; at: number }[] = []
-  #next = 0
-  /** Steps launched so far. */
-  steps = 0
+  readonly #launched: Launched[] = []
+  #ring = 0
+  /** Milliseconds that the GPU was at work, as the host saw it. */
+  busy = 0
 
-  constructor(
-    device: Device,
-    config: DecoderConfig,
-    buffers: Buffers,
-    dispatches: DecoderDispatches,
-    capacity: number,
-  ) {
+  constructor(device: Device, parts: RunnerParts) {
+    const { config, sizes, sequences } = parts
     this.#device = device
-    this.#config = config
-    this.#buffers = buffers
-    this.#dispatches = dispatches
-    this.capacity = capacity
+    this.#parts = parts
+    this.#batch = new Batch(sizes)
+    this.#slots = new Slots(device, sequences, config.vocabularySize, sizes.pagesPerSequence)
+  }
+
+  get sizes(): Sizes {
+    return this.#parts.sizes
   }
 
   /** Steps launched and not yet collected. */
@@ -74,147 +71,154 @@ export class Runner {
     return this.#launched.length
   }
 
-  /** Dispatches that one decoded token takes. */
+  /** Dispatches that a token of one sequence takes. */
   get dispatchesPerToken(): number {
-    const { decode, decodeHead, sample } = this.#dispatches
-    return decode.length + decodeHead.length + sample.length
+    const { dispatches } = this.#parts
+    return dispatches.body(1, 1).length + dispatches.head(1).length + dispatches.sample.length
   }
 
-  /** Begins a sequence: its sampling settings, and which tokens its prompt holds. */
-  begin(prompt: readonly number[], settings: SampleSettings): void {
+  /** Launches a step: writes what changed, encodes, submits. */
+  launch(step: Step, samplingOf: SamplingOf): void {
+    const { drafter, buffers, sequences } = this.#parts
+    for (const entry of step.tables) this.#slots.addPage(entry)
+    for (const { request } of step.started) {
+      this.#slots.begin(request, samplingOf(request))
+      this.#batch.begin(residenceOf(request).slot, request.tokens.length)
+    }
+    this.#copyPages(step.started)
+    for (const { request, picks } of step.runs) {
+      if (picks > 0) this.#slots.refresh(request, samplingOf(request))
+    }
+    drafter?.run(step.runs)
+    const used = this.#batch.fill(step.runs, samplingOf)
+    this.#batch.upload(this.#device, buffers, used)
     const { memory } = this.#device
-    const counts = new Uint32Array(this.#config.vocabularySize)
-    for (const id of prompt) counts[id] = IN_PROMPT
-    memory.write(this.#buffers.counts, 0, counts)
-    const bytes = new ArrayBuffer(SETTINGS_BYTES)
-    packSettings(settings, bytes)
-    memory.write(this.#buffers.settings, 0, new Uint8Array(bytes))
-  }
-
-  /** Launches a chunk of a prompt: at most PREFILL_ROWS ids. */
-  launchPrefill(step: PrefillStep): void {
-    this.#uploadRows(step)
-    const segments: Segment[] = [{ dispatches: this.#dispatches.prefill, rows: step.ids.length }]
-    const tiles = Math.ceil(step.ids.length / 8) // steps of like size take like time
-    if (!step.sample) {
-      this.#launch(`prefill ${tiles}`, segments, null)
-      return
+    if (used.wantsDetails) {
+      memory.write(sequences.wanted, 0, this.#batch.wanted.subarray(0, used.picks))
     }
-    this.#selectRows([step.ids.length - 1])
-    const last = step.ids.length - 1
-    this.#device.memory.write(
-      this.#buffers.decodeRows,
-      0,
-      this.#rows.subarray(last * 4, last * 4 + 4),
-    )
-    segments.push({ dispatches: this.#dispatches.prefillHead, rows: 1 })
-    this.#sampleInto(`prompt end ${tiles}`, segments)
+    if (used.entries > 0) {
+      memory.write(sequences.entries, 0, this.#batch.entries.subarray(0, used.entries * 2))
+    }
+    this.#submit(step, used)
   }
 
-  /** Launches one more token of the sequence; its input is already on the GPU. */
-  launchDecode(): void {
-    this.#sampleInto('decode', [
-      { dispatches: this.#dispatches.decode, rows: 1 },
-      { dispatches: this.#dispatches.decodeHead, rows: 1 },
+  /** Copies pages, every layer's, before the step computes. A buffer cannot be copied to itself: by way of another. */
+  #copyPages(started: readonly Started[]): void {
+    const { buffers, sequences, pageBytes, drafter } = this.#parts
+    const pairs = started.flatMap(({ copy }) => (copy && copy.from !== copy.to ? [copy] : []))
+    if (pairs.length === 0) return
+    const copies =
+      ({ from, to }: { from: number; to: number }, bytes: number) =>
+      (cache: GPUBuffer): Copy[] => [
+        { from: cache, fromOffset: from * bytes, to: sequences.scratch, toOffset: 0, bytes },
+        { from: sequences.scratch, fromOffset: 0, to: cache, toOffset: to * bytes, bytes },
+      ]
+    const all = pairs.flatMap((pair) => [
+      ...buffers.kv.flatMap(copies(pair, pageBytes)),
+      ...(drafter ? drafter.caches.flatMap(copies(pair, drafter.pageBytes)) : []),
     ])
+    replay(this.#device, [], all)
   }
 
-  #sampleInto(kind: string, segments: readonly Segment[]): void {
-    const buffer = this.#buffers.readbacks[this.#next] as GPUBuffer
-    this.#next = (this.#next + 1) % READBACKS
-    const copy: Copy = { from: this.#buffers.ids, fromOffset: 0, to: buffer, toOffset: 0, bytes: 4 }
-    this.#launch(kind, [...segments, { dispatches: this.#dispatches.sample, rows: 1 }], buffer, [
-      copy,
-    ])
+  #submit(step: Step, used: BatchSizes): void {
+    const { dispatches } = this.#parts
+    const { rows, tiles, picks } = used
+    const segments: Segment[] = [{ dispatches: dispatches.body(rows, used.tileRows), rows, tiles }]
+    if (used.entries > 0) segments.push({ dispatches: dispatches.countTokens, rows: used.entries })
+    if (picks > 0) segments.push({ dispatches: dispatches.head(picks), rows: picks })
+    if (used.samples) segments.push({ dispatches: dispatches.sample, rows: picks })
+    if (used.wantsDetails) segments.push({ dispatches: dispatches.logprobs, rows: picks })
+    const ring = this.#ring
+    this.#ring = (ring + 1) % READBACKS
+    replay(this.#device, segments, this.#readbacks(used, ring))
+    this.#launched.push({ step, used, kind: kindOf(used), at: performance.now(), ring })
   }
 
-  #launch(
-    kind: string,
-    segments: readonly Segment[],
-    buffer: GPUBuffer | null,
-    copies: readonly Copy[] = [],
-  ): void {
-    replay(this.#device, segments, copies)
-    this.#launched.push({ kind, buffer, at: performance.now() })
-    this.steps++
-  }
-
-  /** Runs every pipeline once: drivers compile at the first use. The sequence begun next writes over what it leaves. */
-  async warmUp(onStep: () => void): Promise<void> {
-    this.begin([], GREEDY)
-    this.launchPrefill({ ids: [0], position: 0, sample: true })
-    await this.collect()
-    onStep()
-    if (this.capacity > 1) {
-      this.launchDecode()
-      await this.collect()
+  /** Ids always, the rest where it was asked for. */
+  #readbacks({ picks, scores, wantsDetails }: BatchSizes, ring: number): Copy[] {
+    const { buffers, sequences, sizes, config } = this.#parts
+    const words = latestWords(sizes) * 4
+    const whole = (from: GPUBuffer, to: GPUBuffer, bytes: number, toOffset = 0): Copy => ({
+      from,
+      fromOffset: 0,
+      to,
+      toOffset,
+      bytes,
+    })
+    const copies = [
+      whole(sequences.latest, sequences.history, words, ring * words),
+      whole(sequences.history, sequences.readbacks[ring]!, words * READBACKS),
+    ]
+    if (wantsDetails) {
+      const bytes = picks * DETAIL_WORDS * 4
+      copies.push(whole(sequences.details, sequences.detailReadbacks[ring]!, bytes))
     }
-    onStep()
-    this.#clock.reset()
-  }
-
-  /** Waits for the oldest step. The id it chose, or null when it chose none. Throws GpuError. */
-  async collect(): Promise<number | null> {
-    const step = this.#launched.shift()
-    if (!step) throw new Error('Nothing was launched.')
-    if (!step.buffer) {
-      await this.#clock.wait(step.kind, step.at)
-      const woke = performance.now()
-      await this.#device.gpu.queue.onSubmittedWorkDone()
-      this.#device.check()
-      this.#clock.done(step.kind, step.at, performance.now() - woke)
-      return null
+    if (scores) {
+      const bytes = picks * config.vocabularySize * 4
+      copies.push(whole(buffers.logits, sequences.logitsReadback, bytes))
     }
-    const data = await mapWhenDone(this.#device, step.buffer, 4, this.#clock, step.kind, step.at)
-    return new Uint32Array(data)[0] ?? 0
+    return copies
   }
 
-  /** Forgets steps under way, once the GPU is done with them. */
-  async drain(): Promise<void> {
-    while (this.#launched.length > 0) await this.collect()
+  /** Milliseconds that the last launched step should take; undefined when its like was never seen. */
+  get expected(): number | undefined {
+    const last = this.#launched.at(-1)
+    return last && this.#clock.expected(last.kind)
   }
 
-  /** Runs a prefill chunk and reads logits of `wanted` rows of it: [row][vocabulary]. */
-  async logits(step: PrefillStep, wanted: readonly number[]): Promise<Float32Array[]> {
-    this.#uploadRows(step)
-    replay(this.#device, [{ dispatches: this.#dispatches.prefill, rows: step.ids.length }])
-    const { headRows, logits, logitsReadback } = this.#buffers
-    const size = this.#config.vocabularySize
-    const all: Float32Array[] = []
-    for (let first = 0; first < wanted.length; first += headRows) {
-      const rows = wanted.slice(first, first + headRows)
-      this.#selectRows(rows)
-      const bytes = rows.length * size * 4
-      replay(
-        this.#device,
-        [{ dispatches: this.#dispatches.prefillHead, rows: rows.length }],
-        [{ from: logits, fromOffset: 0, to: logitsReadback, toOffset: 0, bytes }],
-      )
-      const data = new Float32Array(
-        await mapWhenDone(
-          this.#device,
-          logitsReadback,
-          bytes,
-          this.#clock,
-          'logits',
-          performance.now(),
-        ),
-      )
-      all.push(...rows.map((_, i) => data.slice(i * size, (i + 1) * size)))
-    }
+  /** Sleeps until shortly before the oldest step should end. */
+  async waitUntilNear(): Promise<void> {
+    const oldest = this.#launched[0]
+    if (oldest) await this.#clock.wait(oldest.kind, oldest.at)
+  }
+
+  /** Waits for the oldest `count` steps, with one map for all; their runs' outcomes, step by step. Throws GpuError. */
+  async collect(count = 1): Promise<{ outcomes: RunOutcome[]; took: number }[]> {
+    const steps = this.#launched.slice(0, count)
+    const [first] = steps
+    const last = steps.at(-1)
+    if (!first || !last) throw new Error('Nothing was launched.')
+    await this.#clock.wait(last.kind, first.at, steps.length)
+    this.#device.check()
+    const woke = performance.now()
+    const { sequences, sizes } = this.#parts
+    const expected = this.#clock.expected(last.kind) ?? 0
+    const bytes = latestWords(sizes) * READBACKS * 4
+    const data = await readMapped(this.#device, sequences.readbacks[last.ring]!, bytes, expected)
+    const took = this.#clock.done(last.kind, first.at, performance.now() - woke, steps.length)
+    this.busy += took * steps.length
+    const history = new Uint32Array(data)
+    const all: { outcomes: RunOutcome[]; took: number }[] = []
+    for (const one of steps) all.push({ outcomes: await this.#outcomes(one, history), took })
+    this.#launched.splice(0, steps.length)
     return all
   }
 
-  #uploadRows(step: PrefillStep): void {
-    this.#rows.fill(0)
-    step.ids.forEach((id, i) => {
-      // One sequence, its pages in order: the slot is the position.
-      this.#rows.set([id, step.position + i, 0, step.position + i + 1], i * 4)
-    })
-    this.#device.memory.write(this.#buffers.prefillRows, 0, this.#rows)
+  async #outcomes({ step, used, ring }: Launched, history: Uint32Array): Promise<RunOutcome[]> {
+    const { sequences, sizes, config } = this.#parts
+    const words = latestWords(sizes)
+    const { vocabularySize: vocabulary } = config
+    const read = (buffer: GPUBuffer, count: number): Promise<ArrayBuffer> =>
+      readMapped(this.#device, buffer, count * 4, 0)
+    const { picks } = used
+    const details = used.wantsDetails
+      ? new Uint32Array(await read(sequences.detailReadbacks[ring]!, picks * DETAIL_WORDS))
+      : null
+    const logits = used.scores
+      ? new Float32Array(await read(sequences.logitsReadback, picks * vocabulary))
+      : null
+    const latest = history.subarray(ring * words, (ring + 1) * words)
+    return outcomesOf(step, this.#batch, latest, { details, logits, vocabulary })
   }
 
-  #selectRows(rows: readonly number[]): void {
-    this.#device.memory.write(this.#buffers.headSource, 0, Uint32Array.from(rows))
+  /** Waits until the GPU is done with everything, and forgets it. */
+  async drain(): Promise<void> {
+    if (this.#launched.length > 0) await this.collect(this.#launched.length)
   }
+}
+
+/** Steps of like size take like time. */
+function kindOf({ rows, picks, reach }: BatchSizes): string {
+  const tiles = (count: number): number => (count <= 3 ? count : 3 + Math.ceil(count / ROW_TILE))
+  return `${tiles(rows)} ${tiles(picks)} ${Math.round(Math.log2(reach + 1) * 2)}`
 }

@@ -1,17 +1,23 @@
 /**
  * Waiting for the GPU. Dawn's Node binding polls the event loop at full speed while a map is pending, which takes a core
- * from a CPU adapter; so sleep until shortly before the step should end, and only then map.
+ * from a CPU adapter; so sleep until shortly before a step should end, and only then map. A step that takes longer than
+ * expected is looked after now and then, not all the time.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Device, GpuError } from '../../kernels/index.ts'
 
 /** Of the expected time, slept before polling. */
-const ASLEEP = 0.85
+const ASLEEP = 0.88
 /** Waits outside these bounds are polled: too short for a timer, or too long to trust the guess, ms. */
 const SHORTEST = 2
 const LONGEST = 500
 /** A step that was done this soon after waking was overslept, ms. */
 const AT_ONCE = 0.5
+/** Of the expected time, polled at a stretch and slept in between, once a step is late. */
+const LOOK = 0.03
+const PAUSE = 0.05
+/** How fast an estimate follows. */
+const WEIGHT = 0.3
 
 export class StepClock {
   /** Expected time of a step by kind, ms. */
@@ -19,23 +25,31 @@ export class StepClock {
   /** When the last step ended. */
   #free = 0
 
-  /** Sleeps until shortly before a step of this kind, launched at `at`, should end. */
-  async wait(kind: string, at: number): Promise<void> {
+  /** Expected milliseconds of a step of this kind; undefined before the first. */
+  expected(kind: string): number | undefined {
+    return this.#expected.get(kind)
+  }
+
+  /** Sleeps until shortly before the last of `steps` alike, the first launched at `at`, should end. */
+  async wait(kind: string, at: number, steps = 1): Promise<void> {
     const expected = this.#expected.get(kind)
     if (expected === undefined) return
     // A step starts when it is launched or when the one before it ended.
-    const due = Math.max(at, this.#free) + expected * ASLEEP
+    const due = Math.max(at, this.#free) + expected * (steps - 1 + ASLEEP)
     const rest = Math.min(due - performance.now(), LONGEST)
     if (rest >= SHORTEST) await sleep(rest)
   }
 
-  /** Notes that a step ended now, after polling for `polled` ms. */
-  done(kind: string, at: number, polled: number): void {
+  /** Notes that the last of `steps` alike ended now, after polling for `polled` ms; what one of them took. */
+  done(kind: string, at: number, polled: number, steps = 1): number {
     const now = performance.now()
-    const took = now - Math.max(at, this.#free)
+    const took = (now - Math.max(at, this.#free)) / steps
     this.#free = now
     // What was overslept says nothing about the step but that it is shorter.
-    this.#expected.set(kind, polled < AT_ONCE ? took * ASLEEP : took)
+    const seen = polled < AT_ONCE ? took * ASLEEP : took
+    const before = this.#expected.get(kind) ?? seen
+    this.#expected.set(kind, Math.min(before + (seen - before) * WEIGHT, seen / ASLEEP))
+    return took
   }
 
   /** Forgets what steps took: the first ones compile. */
@@ -44,29 +58,44 @@ export class StepClock {
   }
 }
 
-/** Maps `buffer` when the step launched at `at` is done, and copies `bytes` out of it. Throws GpuError. */
-export async function mapWhenDone(
+/** Maps `buffer` and copies `bytes` out of it; `expected` ms is what the work before it takes. Throws GpuError. */
+export async function readMapped(
   device: Device,
   buffer: GPUBuffer,
   bytes: number,
-  clock: StepClock,
-  kind: string,
-  at: number,
+  expected: number,
 ): Promise<ArrayBuffer> {
-  await clock.wait(kind, at)
-  device.check()
-  const woke = performance.now()
+  const size = Math.ceil(bytes / 4) * 4
   try {
-    await buffer.mapAsync(GPUMapMode.READ, 0, Math.ceil(bytes / 4) * 4)
+    await mapWithPauses(buffer, size, expected)
   } catch (error) {
     // A failed device says more than the map that failed with it.
     device.check()
     const message = error instanceof Error ? error.message : String(error)
     throw new GpuError('lost', `A result could not be read back: ${message}`, { cause: error })
   }
-  const data = buffer.getMappedRange(0, Math.ceil(bytes / 4) * 4).slice(0, bytes)
+  const data = buffer.getMappedRange(0, size).slice(0, bytes)
   buffer.unmap()
   device.check()
-  clock.done(kind, at, performance.now() - woke)
   return data
+}
+
+/** A pending map can be taken back; nothing else stops the polling. */
+async function mapWithPauses(buffer: GPUBuffer, size: number, expected: number): Promise<void> {
+  const look = expected * LOOK
+  for (;;) {
+    const mapped = buffer.mapAsync(GPUMapMode.READ, 0, size)
+    if (expected * PAUSE < 1) return mapped
+    const timer = new AbortController()
+    const late = sleep(Math.max(1, look), true, { signal: timer.signal }).catch(() => false)
+    const isLate = await Promise.race([mapped.then(() => false), late]).finally(() => timer.abort())
+    if (!isLate) return
+    const given = mapped.then(
+      () => true,
+      () => false,
+    )
+    buffer.unmap()
+    // It may have come through in the same turn; then it was unmapped just now, and is mapped anew at once.
+    if (!(await given)) await sleep(expected * PAUSE)
+  }
 }

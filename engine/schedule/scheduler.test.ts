@@ -1,186 +1,171 @@
-/** Properties of the scheduler under any interleaving of admissions, launches, commits and endings. */
+/** Properties of the scheduler under any interleaving: right tokens, pages that add up, first come first served, priorities. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type Ending, Request } from './request.ts'
-import { Scheduler, type Step } from './scheduler.ts'
+import { actionOf, CONTEXT, type Wanted, World } from './fake-world.ts'
+import { Request } from './request.ts'
+import type { SchedulerOptions } from './scheduler.ts'
 
-const CHUNK = 4
-const STOP = 7
-const DEPTH = 2
+const OPTIONS: SchedulerOptions = { pages: 14, slots: 4, picks: 12, drafter: 'lookup' }
 
-type Action =
-  | { do: 'admit'; prompt: number; maxTokens: number }
-  | { do: 'launch' }
-  | { do: 'commit'; id: number }
-  | { do: 'end'; which: number; ending: Ending }
+const interactive = (text: number, length: number, more: Partial<Wanted> = {}): Wanted => ({
+  text,
+  length,
+  maxTokens: 8,
+  priority: 'interactive',
+  salt: '',
+  drafts: 0,
+  stepwise: false,
+  siblings: 0,
+  ...more,
+})
 
-const action: fc.Arbitrary<Action> = fc.oneof(
-  fc.record({
-    do: fc.constant('admit' as const),
-    prompt: fc.integer({ min: 1, max: 11 }),
-    maxTokens: fc.integer({ min: 1, max: 6 }),
-  }),
-  { arbitrary: fc.record({ do: fc.constant('launch' as const) }), weight: 4 },
-  {
-    arbitrary: fc.record({
-      do: fc.constant('commit' as const),
-      id: fc.integer({ min: 0, max: 30 }),
-    }),
-    weight: 4,
-  },
-  fc.record({
-    do: fc.constant('end' as const),
-    which: fc.nat(8),
-    ending: fc.constantFrom<Ending>('stop', 'aborted'),
-  }),
-)
-
-/** A scheduler with a record of what became of every request. */
-class World {
-  readonly scheduler = new Scheduler(CHUNK)
-  readonly requests: Request[] = []
-  readonly kept = new Map<Request, number[]>()
-  readonly endings = new Map<Request, Ending>()
-  readonly #steps: Step[] = []
-  #next = 100
-  /** First launches, in order. */
-  readonly begun: Request[] = []
-
-  perform(one: Action): void {
-    if (one.do === 'admit') this.admit(one.prompt, one.maxTokens)
-    else if (one.do === 'launch') this.launch()
-    else if (one.do === 'commit') this.commit(one.id)
-    else {
-      const request = this.requests[one.which % Math.max(1, this.requests.length)]
-      if (request) this.scheduler.end(request, one.ending)
-    }
-    this.check()
-  }
-
-  admit(prompt: number, maxTokens: number): void {
-    const request = new Request(
-      Array.from({ length: prompt }, (_, i) => i),
-      { maxTokens, stopIds: new Set([STOP]) },
-    )
-    this.requests.push(request)
-    this.kept.set(request, [])
-    this.scheduler.admit(request)
-  }
-
-  launch(): boolean {
-    if (this.#steps.length >= DEPTH) return false
-    const before = this.#steps.at(-1)
-    const step = this.scheduler.next()
-    if (!step) return false
-    const { request } = step
-    expect(request.state, 'nothing is launched after the end').not.toBe('done')
-    if (before && before.request !== request) expect.fail('two sequences share the buffers')
-    if (step.kind === 'prefill') {
-      expect(step.to - step.from).toBeGreaterThan(0)
-      expect(step.to - step.from).toBeLessThanOrEqual(CHUNK)
-      expect(step.first).toBe(step.from === 0)
-      expect(step.sample).toBe(step.to === request.prompt.length)
-      if (step.first) this.begun.push(request)
-    } else expect(request.prefilled).toBe(request.prompt.length)
-    this.#steps.push(step)
-    return true
-  }
-
-  /** Commits the oldest step; below 10 the model's id is used as it is, else a new, rising one. */
-  commit(id: number): boolean {
-    const step = this.#steps.shift()
-    if (!step) return false
-    const brings = step.kind === 'decode' || step.sample
-    const wasDone = step.request.state === 'done'
-    const chosen = brings ? (id < 10 ? id : this.#next++) : null
-    const kept = this.scheduler.commit(step, chosen)
-    if (kept !== null) {
-      expect(wasDone, 'an id after the end').toBe(false)
-      expect(kept).toBe(chosen)
-      this.kept.get(step.request)?.push(kept)
-    }
-    return true
-  }
-
-  check(): void {
-    for (const request of this.requests) {
-      const ids = this.kept.get(request) ?? []
-      expect(ids.length).toBe(request.generated)
-      expect(ids.length).toBeLessThanOrEqual(request.limits.maxTokens)
-      expect(ids).not.toContain(STOP)
-      const rising = ids.filter((id) => id >= 100)
-      expect(rising).toEqual([...rising].sort((a, b) => a - b))
-      expect(request.ending === null).toBe(request.state !== 'done')
-      const earlier = this.endings.get(request)
-      if (earlier) expect(request.ending, 'an ending never changes').toBe(earlier)
-      else if (request.ending) this.endings.set(request, request.ending)
-      if (request.ending === 'length') expect(ids.length).toBe(request.limits.maxTokens)
-    }
-  }
-
-  /** Launches and commits until nothing is left. */
-  finish(): void {
-    for (let i = 0; i < 10_000 && !this.scheduler.idle; i++) {
-      if (!this.launch() && !this.commit(50)) expect.fail('open requests and nothing to do')
-      this.check()
-    }
-    expect(this.scheduler.idle).toBe(true)
-  }
-}
-
-describe('scheduler', () => {
-  test('every request ends once, within its limits, in order, whatever happens in between', () => {
+describe('whatever happens in between', () => {
+  test.each([
+    ['room for all', { ...OPTIONS, pages: 60 }, 3],
+    ['scarce pages', OPTIONS, 3],
+    ['pages for one', { ...OPTIONS, pages: CONTEXT / 16 }, 2],
+    ['a draft model', { ...OPTIONS, drafter: 'model' as const }, 3],
+  ])('%s: every request gets its own tokens and ends once', (_, options, drafts) => {
     fc.assert(
-      fc.property(fc.array(action, { maxLength: 80 }), (actions) => {
-        const world = new World()
-        for (const one of actions) world.perform(one)
+      fc.property(fc.array(actionOf(drafts), { maxLength: 120 }), (actions) => {
+        const world = new World(options)
+        for (const action of actions) world.perform(action)
         world.finish()
-        expect(world.endings.size).toBe(world.requests.length)
-        // First come, first served.
-        const order = world.begun.map((request) => world.requests.indexOf(request))
-        expect(order).toEqual([...order].sort((a, b) => a - b))
-        expect(new Set(order).size).toBe(order.length)
-        expect(world.scheduler.queued + world.scheduler.running).toBe(0)
+        expect(world.ended.size).toBe(world.requests.length)
       }),
-      { numRuns: 500 },
+      { numRuns: 300 },
     )
   })
+})
 
-  test('a request that nobody ends takes one prefill a chunk and one step a token', () => {
-    fc.assert(
-      fc.property(
-        fc.integer({ min: 1, max: 30 }),
-        fc.integer({ min: 1, max: 10 }),
-        (prompt, max) => {
-          const scheduler = new Scheduler(CHUNK)
-          scheduler.admit(
-            new Request(Array(prompt).fill(1), { maxTokens: max, stopIds: new Set() }),
-          )
-          const kinds: string[] = []
-          for (let step = scheduler.next(); step; step = scheduler.next()) {
-            kinds.push(step.kind)
-            scheduler.commit(step, step.kind === 'decode' || step.sample ? 5 : null)
-          }
-          const prefills = Math.ceil(prompt / CHUNK)
-          expect(kinds).toEqual([
-            ...Array(prefills).fill('prefill'),
-            ...Array(max - 1).fill('decode'),
-          ])
-          expect(scheduler.idle).toBe(true)
-        },
-      ),
-    )
+describe('planning', () => {
+  test('a step mixes all that decode with a chunk of prompts', () => {
+    const world = new World({ ...OPTIONS, pages: 60 })
+    for (let i = 0; i < 3; i++) world.admit(interactive(i, 5, { salt: String(i) }))
+    world.launch(64)
+    world.admit(interactive(0, 60, { salt: 'long' }))
+    const rows = world.launch(16)?.runs.map((run) => run.rows)
+    expect(rows).toEqual([1, 1, 1, 16])
   })
 
-  test('ending everything leaves nothing to launch, and late steps bring nothing', () => {
-    const world = new World()
-    world.admit(3, 5)
-    world.admit(3, 5)
-    world.launch()
-    world.launch()
-    expect(world.scheduler.endAll()).toEqual(world.requests)
-    expect(world.scheduler.next()).toBeNull()
-    expect(world.scheduler.idle).toBe(true)
-    expect(world.requests.map((request) => request.ending)).toEqual(['aborted', 'aborted'])
+  test('first come, first served within a priority, interactive first', () => {
+    const world = new World({ ...OPTIONS, pages: 60, slots: 2 })
+    const first = [
+      world.admit(interactive(0, 9, { priority: 'batch' })),
+      world.admit(interactive(0, 20)),
+      world.admit(interactive(0, 20, { salt: 'other' })),
+      world.admit(interactive(1, 20)),
+    ]
+    const started: Request[] = []
+    for (let turn = 0; turn < 200 && started.length < 4; turn++) {
+      const step = world.launch(8)
+      for (const { request } of step?.started ?? []) started.push(request)
+      if (!step) world.commit()
+    }
+    expect(started.map((request) => first.indexOf(request))).toEqual([1, 2, 3, 0])
   })
+
+  test('batch work makes room: an interactive prompt is in the very next step', () => {
+    for (const options of [
+      { ...OPTIONS, pages: 60, slots: 2 },
+      { ...OPTIONS, pages: 6, slots: 4 },
+    ]) {
+      const world = new World(options)
+      world.admit(interactive(0, 40, { priority: 'batch', maxTokens: 20 }))
+      world.admit(interactive(1, 40, { priority: 'batch', maxTokens: 20, salt: 'b' }))
+      for (let i = 0; i < 6; i++) if (!world.launch(64)) world.commit()
+      const urgent = world.admit(interactive(2, 60, { salt: 'c' }))
+      world.commit()
+      const step = world.launch(64)
+      expect(step?.runs[0]).toMatchObject({ request: urgent, rows: 60 })
+      world.finish()
+      expect(world.scheduler.counts.preemptions).toBeGreaterThan(0)
+    }
+  })
+
+  test('out of pages, the youngest goes back to the queue and comes again', () => {
+    const world = new World({ ...OPTIONS, pages: 8 })
+    const old = world.admit(interactive(0, 40, { maxTokens: 26 }))
+    const young = world.admit(interactive(1, 30, { maxTokens: 26, salt: 'b' }))
+    world.finish(64)
+    expect(world.scheduler.counts.preemptions).toBeGreaterThan(0)
+    expect(old.ending).not.toBe('aborted')
+    expect(young.ending).not.toBe('aborted')
+  })
+})
+
+describe('sharing', () => {
+  const cachedOf = (world: World, wanted: Wanted): number | null => {
+    const request = world.admit(wanted)
+    world.finish(64)
+    return request.cachedTokens
+  }
+
+  test('all but the last token of a known prompt is found, whatever its length', () => {
+    for (let length = 1; length <= 70; length++) {
+      const world = new World({ ...OPTIONS, pages: 60 })
+      expect(cachedOf(world, interactive(0, length))).toBe(0)
+      const again = cachedOf(world, interactive(0, length)) ?? -1
+      // One token is cheaper computed than copied.
+      expect(again).toBe((length - 1) % 16 === 1 ? length - 2 : length - 1)
+      expect(cachedOf(world, interactive(0, length, { salt: 'other' }))).toBe(0)
+    }
+  })
+
+  test('generated tokens are found by the next turn', () => {
+    const world = new World({ ...OPTIONS, pages: 60 })
+    const first = world.admit(interactive(0, 30, { maxTokens: 25 }))
+    world.finish()
+    const turn = new Request([...first.tokens, 1, 2, 3], { maxTokens: 3, stopIds: new Set() })
+    world.scheduler.admit(turn)
+    world.launch(64)
+    // The last token was never computed: nothing came after it.
+    expect(turn.cachedTokens).toBe(first.tokens.length - 1)
+  })
+
+  test('two that run at once share full pages, also those of one step', () => {
+    const world = new World({ ...OPTIONS, pages: 60 })
+    world.admit(interactive(0, 66))
+    const second = world.admit(interactive(1, 66))
+    world.launch(200)
+    expect(second.cachedTokens).toBe(32)
+    world.finish()
+  })
+
+  test('siblings wait for the prompt and compute its last token alone', () => {
+    const world = new World({ ...OPTIONS, pages: 60 })
+    world.admit(interactive(0, 45, { siblings: 2 }))
+    expect(world.launch(64)?.runs.map((run) => run.rows)).toEqual([45])
+    expect(world.launch(64)?.runs.map((run) => run.rows)).toEqual([1, 1, 1])
+    world.finish()
+    expect(world.requests.map((request) => request.cachedTokens)).toEqual([0, 44, 44])
+  })
+
+  test('the least recently used goes first, the end of a prefix before its beginning', () => {
+    const world = new World({ ...OPTIONS, pages: 8 })
+    world.admit(interactive(0, 40, { salt: 'old', maxTokens: 1 }))
+    world.finish()
+    world.admit(interactive(0, 40, { salt: 'new', maxTokens: 1 }))
+    world.finish()
+    // Needs 5 of 8 pages, 2 of them free: the last page of `old`, then its first two.
+    world.admit(interactive(2, 66, { salt: 'large', maxTokens: 1 }))
+    world.finish()
+    expect(cachedOf(world, interactive(0, 40, { salt: 'new', maxTokens: 1 }))).toBe(39)
+  })
+
+  test('a salt that is asked for and never kept leaves nothing behind', () => {
+    const world = new World({ ...OPTIONS, pages: 60 })
+    for (let i = 0; i < 50; i++) world.admit(interactive(0, 3, { salt: `s${i}`, maxTokens: 1 }))
+    world.finish()
+    expect(world.scheduler.counts.pages.cached).toBeLessThanOrEqual(50)
+  })
+})
+
+test('lookup drafts are taken as far as they are right, and counted', () => {
+  const world = new World({ ...OPTIONS, pages: 60 })
+  world.admit(interactive(0, 40, { maxTokens: 26, drafts: 3 }))
+  world.finish()
+  const { drafted, accepted } = world.scheduler.counts
+  expect(drafted).toBeGreaterThan(accepted)
+  expect(accepted).toBeGreaterThan(0)
 })

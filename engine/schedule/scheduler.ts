@@ -1,108 +1,247 @@
 /**
- * Which step runs next. Pure: no GPU, no clock, nothing asynchronous. Requests are served first come, first served, one
- * at a time; a long prompt goes in chunks, so that an abort is seen between them.
+ * Which rows the next step computes. Pure: no GPU, no clock, nothing asynchronous. Every step takes one row of each
+ * decoding sequence and a chunk of prompts under a budget; sequences join and leave between steps. When pages run out the
+ * youngest goes back to the queue and comes again later, with the tokens it has. `interactive` requests are planned
+ * first, and `batch` requests make room for them.
  */
-import type { Ending, Request } from './request.ts'
+import { accept } from './accept.ts'
+import type { SchedulerCounts } from './counts.ts'
+import { type Drafter, draftsFor, NO_DRAFTS } from './drafts.ts'
+import { hasPrompt, KvSpace, residenceOf, type Started, type TableEntry } from './kv-space.ts'
+import { WaitingQueue } from './queue.ts'
+import type { Ending, Priority, Request } from './request.ts'
+import { RunningList } from './running.ts'
+import type { Kept, Outcome, Run, Step } from './step.ts'
 
-export type Step =
-  | {
-      readonly kind: 'prefill'
-      readonly request: Request
-      readonly from: number
-      readonly to: number
-      /** The chunk ends the prompt: it brings the first id. */
-      readonly sample: boolean
-      /** The first chunk: the sequence begins. */
-      readonly first: boolean
-    }
-  | { readonly kind: 'decode'; readonly request: Request }
+export interface SchedulerOptions {
+  /** KV pages in all. */
+  readonly pages: number
+  /** Sequences that run at once. */
+  readonly slots: number
+  /** Rows of a step that may choose a token. */
+  readonly picks: number
+  /** Who drafts for requests that want it: the sequence itself, or a model on the GPU. */
+  readonly drafter: Drafter
+}
+
+/** A step while it is planned. */
+interface Draft {
+  readonly number: number
+  readonly started: Started[]
+  readonly tables: TableEntry[]
+  readonly runs: Run[]
+  /** Rows of prompts that are left. */
+  prompt: number
+  /** Rows that may still choose a token. */
+  picks: number
+}
 
 export class Scheduler {
-  readonly #chunk: number
-  readonly #waiting: Request[] = []
-  #running: Request | null = null
-  /** Steps of any request that are launched and not committed. */
-  #inFlight = 0
+  readonly #options: SchedulerOptions
+  readonly #space: KvSpace
+  readonly #waiting = new WaitingQueue()
+  readonly #running = new RunningList()
+  #steps = 0
+  #preemptions = 0
+  #drafted = 0
+  #accepted = 0
 
-  /** @param chunk most prompt ids in a step */
-  constructor(chunk: number) {
-    this.#chunk = chunk
+  constructor(options: SchedulerOptions) {
+    this.#options = options
+    this.#space = new KvSpace(options.pages, options.slots)
   }
 
-  get queued(): number {
-    return this.#waiting.length
+  get counts(): SchedulerCounts {
+    return {
+      running: this.#running.size,
+      queued: this.#waiting.size,
+      preemptions: this.#preemptions,
+      drafted: this.#drafted,
+      accepted: this.#accepted,
+      promptTokens: this.#space.prefix.asked,
+      cachedTokens: this.#space.prefix.found,
+      pages: this.#space.counts,
+    }
   }
 
-  get running(): number {
-    return this.#running ? 1 : 0
+  /** Interactive sequences that grow by a token a step. */
+  get streaming(): number {
+    return this.#running.of('interactive').filter((request) => request.remaining === 1).length
   }
 
-  get idle(): boolean {
-    return !this.#running && this.#waiting.length === 0 && this.#inFlight === 0
-  }
-
+  /** The caller sees to it that prompt and answer fit the pool. */
   admit(request: Request): void {
-    this.#waiting.push(request)
-  }
-
-  /** The next step to launch, or null when there is nothing to do until something is committed or admitted. */
-  next(): Step | null {
-    // A new sequence takes over the buffers of the last one: not before its last step is in.
-    if (!this.#running && this.#inFlight === 0) this.#running = this.#waiting.shift() ?? null
-    const request = this.#running
-    if (!request) return null
-    if (request.prefilled < request.prompt.length) return this.#prefill(request)
-    if (request.generated + request.pending >= request.limits.maxTokens) return null
-    request.pending++
-    this.#inFlight++
-    return { kind: 'decode', request }
-  }
-
-  #prefill(request: Request): Step {
-    const from = request.prefilled
-    const to = Math.min(from + this.#chunk, request.prompt.length)
-    const sample = to === request.prompt.length
-    request.state = sample ? 'decode' : 'prefill'
-    request.prefilled = to
-    if (sample) request.pending++
-    this.#inFlight++
-    return { kind: 'prefill', request, from, to, sample, first: from === 0 }
+    this.#waiting.add(request)
   }
 
   /**
-   * Takes the outcome of a step in the order of launching.
-   * Returns the id to keep, or null when the step brought none, ended the answer, or came too late.
+   * The next step, or null when nothing can run until something is committed or admitted.
+   * @param prompt most rows of prompts
    */
-  commit(step: Step, id: number | null): number | null {
-    const { request } = step
-    this.#inFlight--
-    if (id === null) return null
-    request.pending--
-    if (request.state === 'done') return null
-    if (request.limits.stopIds.has(id)) {
-      this.end(request, 'stop')
-      return null
+  next(prompt: number): Step | null {
+    const { picks } = this.#options
+    const draft: Draft = { number: this.#steps, started: [], tables: [], runs: [], prompt, picks }
+    for (const priority of ['interactive', 'batch'] as const) {
+      for (const request of this.#running.of(priority)) {
+        if (request.remaining === 1) this.#plan(draft, request)
+      }
+      for (const request of this.#running.of(priority)) {
+        if (request.remaining > 1) this.#plan(draft, request)
+      }
+      this.#welcome(draft, priority)
     }
-    request.generated++
-    if (request.generated >= request.limits.maxTokens) this.end(request, 'length')
-    return id
+    if (draft.runs.length === 0) return null
+    this.#steps++
+    const { number, started, tables, runs } = draft
+    return { number, started, tables, runs }
+  }
+
+  /** Starts waiting requests, first come first, while there is room and budget. */
+  #welcome(draft: Draft, priority: Priority): void {
+    const mayStart = (request: Request): boolean => this.#mayStart(request, draft.number)
+    // Batch work starts only when nobody else waits for room.
+    if (priority === 'batch' && this.#waiting.of('interactive').some(mayStart)) return
+    for (const request of this.#waiting.of(priority)) {
+      if (draft.prompt < 1 || draft.picks < 1) return
+      if (!mayStart(request)) continue
+      const started = this.#start(request, draft)
+      if (!started) return
+      this.#waiting.remove(request)
+      draft.started.push(started)
+      this.#running.add(request)
+      this.#plan(draft, request)
+    }
+  }
+
+  /** Not while an id of it is under way, nor before the sibling's prompt is in. */
+  #mayStart(request: Request, step: number): boolean {
+    const { sibling } = request.options
+    if (request.pending > 0) return false
+    return !sibling || sibling.state === 'done' || hasPrompt(sibling, step)
+  }
+
+  #start(request: Request, draft: Draft): Started | null {
+    for (;;) {
+      // Each that runs may need a page soon: to start one only to send it back would be work for nothing.
+      const started = this.#space.start(request, draft.number, this.#running.size)
+      if (started || request.options.priority === 'batch') return started
+      const victim = this.#running.of('batch').at(-1)
+      if (!victim) return null
+      this.#preempt(victim, draft.number)
+    }
+  }
+
+  /** Adds a request's rows to the step, as far as budget and pages go. */
+  #plan(draft: Draft, request: Request): void {
+    const { options, tokens, computed } = request
+    if (request.state !== 'running' || draft.picks < 1) return
+    if (request.waitsForHost && request.pending > 0) return
+    const decoding = request.remaining === 1
+    const wanted = decoding ? 1 : Math.min(request.remaining, draft.prompt)
+    const rows = options.score === 'all' ? Math.min(wanted, draft.picks) : wanted
+    const ends = computed + rows === tokens.length + request.pending
+    if (rows < 1 || (ends && this.#isSpent(request))) return
+    const drafts = ends ? draftsFor(request, draft.picks - 1, this.#options.drafter) : NO_DRAFTS
+    if (!this.#makeRoom(request, computed + rows + drafts.count, draft)) return
+    const picks = options.score === 'all' ? rows : ends ? 1 + drafts.count : 0
+    draft.runs.push({
+      request,
+      slot: residenceOf(request).slot,
+      position: computed,
+      ids: tokens.slice(computed, computed + rows),
+      drafts,
+      rows: rows + drafts.count,
+      picks,
+    })
+    draft.picks -= picks
+    if (!decoding) draft.prompt -= rows
+    request.computed += rows + drafts.count
+    if (picks > 0) request.pending++
+    const residence = residenceOf(request)
+    if (request.computed >= request.prompt.length) residence.promptStep ??= draft.number
+    this.#space.publish(request, draft.number)
+  }
+
+  /** No further id is wanted. */
+  #isSpent({ options, generated, pending }: Request): boolean {
+    return options.score === 'none' && generated + pending >= options.maxTokens
+  }
+
+  /** Pages for `length` tokens; takes them from the youngest. False: the request itself was that. */
+  #makeRoom(request: Request, length: number, draft: Draft): boolean {
+    while (!this.#space.grow(request, length, draft.tables)) {
+      const victim = this.#running.youngest()!
+      this.#preempt(victim, draft.number)
+      if (victim === request) return false
+    }
+    return true
+  }
+
+  /** Sends a running request back to the queue: it starts again with the tokens it has. */
+  #preempt(request: Request, step: number): void {
+    this.#space.leave(request, step)
+    this.#running.remove(request)
+    request.state = 'waiting'
+    request.computed = 0
+    this.#preemptions++
+    this.#waiting.add(request)
+  }
+
+  /** Takes the outcomes of a step, one for each run, in the order of launching. Runs that brought nothing are left out. */
+  commit(step: Step, outcomes: readonly (Outcome | null)[]): Kept[] {
+    return step.runs.flatMap((run, i) => {
+      const outcome = outcomes[i]
+      if (!outcome || run.picks === 0) return []
+      return [{ run, ids: this.#accept(run, outcome) }]
+    })
+  }
+
+  #accept(run: Run, outcome: Outcome): readonly number[] {
+    const { request, drafts } = run
+    const { options, tokens } = request
+    request.pending--
+    if (request.state === 'done') return []
+    if (options.score !== 'none') {
+      if (run.position + run.rows === request.prompt.length) this.end(request, 'stop')
+      return []
+    }
+    const room = options.maxTokens - request.generated
+    const drafted = drafts.ids ?? outcome.drafts ?? []
+    const accepted = accept(outcome.ids, drafted, options.stopIds, room)
+    this.#drafted += drafts.count
+    this.#accepted += accepted.drafts
+    // Behind a draft that was not right lie keys and values of tokens that never came.
+    if (drafts.count > 0 && request.residence) request.computed = tokens.length + accepted.drafts
+    tokens.push(...accepted.ids)
+    if (accepted.ending) this.end(request, accepted.ending)
+    else if (request.residence) this.#space.publish(request, this.#steps - 1)
+    return accepted.ids
   }
 
   /** Ends a request wherever it stands; steps under way are dropped when they are committed. */
   end(request: Request, ending: Ending): void {
     if (request.state === 'done') return
+    if (request.residence) this.#space.leave(request, this.#steps - 1)
+    this.#running.remove(request)
+    this.#waiting.remove(request)
     request.state = 'done'
     request.ending = ending
-    const place = this.#waiting.indexOf(request)
-    if (place >= 0) this.#waiting.splice(place, 1)
-    if (this.#running === request) this.#running = null
   }
 
-  /** Ends everything; returns what was open. */
-  endAll(): Request[] {
-    const open = [...(this.#running ? [this.#running] : []), ...this.#waiting]
-    for (const request of open) this.end(request, 'aborted')
-    this.#inFlight = 0
-    return open
+  /** The device is gone with the cache and with every step under way: all that ran starts again with the tokens it has. */
+  restart(): void {
+    this.#space.reset()
+    for (const request of this.#running.drain()) {
+      request.residence = null
+      request.state = 'waiting'
+      request.computed = 0
+      this.#waiting.add(request)
+    }
+    for (const request of this.#waiting.all()) request.pending = 0
+  }
+
+  /** Everything that is not done. */
+  open(): Request[] {
+    return [...this.#running.all(), ...this.#waiting.all()]
   }
 }

@@ -2,7 +2,7 @@
  * MLX-style affine weights: 4 or 8 bits, w = scale * q + bias per group of 32, 64 or 128 columns
  * (mlx.core.quantize). `scales` and `biases` stay in the float type of the checkpoint.
  */
-import { BLOCK, type Format, PAIRS, type SourceRows } from './format.ts'
+import { BLOCK, type Format, loadUnit, PAIRS, type SourceRows } from './format.ts'
 import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from './half.ts'
 import { interleaveRows } from './interleave.ts'
 
@@ -16,6 +16,8 @@ const WORDS = {
   4: new URL('./affine4.wgsl', import.meta.url),
   8: new URL('./affine8.wgsl', import.meta.url),
 }
+
+const AFFINE = { wgsl: new URL('./affine.wgsl', import.meta.url) }
 
 const SCALES = {
   f16: {
@@ -91,8 +93,8 @@ export function affineFormat(options: AffineOptions): Format {
   const { bytes, wgsl } = layout.kind
   return {
     id: `affine${bits}/${group}/${scale}`,
-    fragments: [{ wgsl }, { wgsl: WORDS[bits] }],
-    consts: { GROUP: group },
+    fragments: [{ wgsl }, loadUnit, { wgsl: WORDS[bits] }, AFFINE],
+    consts: { UNITS: layout.unitsPerBlock, GROUP: group },
     wordsPerPairBlock: (columns) => ({
       words: layout.blocks(columns) * layout.unitsPerBlock * 4 * 2 * PAIRS,
       scales: layout.groups(columns) * 2 * PAIRS * (bytes / 2),

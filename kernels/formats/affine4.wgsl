@@ -1,18 +1,5 @@
-// 4-bit weights with a scale and a bias per GROUP columns: w = scale * q + bias (the MLX affine form).
-// Binding 0: [pair block][block][row of the pair][pair] of 32 nibbles. Binding 1: [pair block][group][row of the pair][pair].
-@group(1) @binding(0) var<storage, read> w: array<vec4u>;
-@group(1) @binding(1) var<storage, read> w_scale: array<Scale>;
-
-struct Block { words: vec4u, affine: vec2f, }
-
-fn load_block(pair_block: u32, b: u32, side: u32, column: u32) -> Block {
-  let group = ((pair_block * (KB * 32u / GROUP) + b * 32u / GROUP) * 2u + side) * 32u + column;
-  return Block(w[((pair_block * KB + b) * 2u + side) * 32u + column], affine_of(w_scale[group]));
-}
-
-fn weight4(block: Block, j: u32) -> vec4f {
-  let word = block.words[j / 2u] >> ((j & 1u) * 16u);
+// 4-bit weights, 32 nibbles to a unit.
+fn weight4(unit: vec4u, j: u32) -> vec4f {
+  let word = unit[j / 2u] >> ((j & 1u) * 16u);
   return vec4f(vec4u(word, word >> 4u, word >> 8u, word >> 12u) & vec4u(15u));
 }
-fn scaled(block: Block, total: f32, sum: f32) -> f32 { return fma(block.affine.x, total, block.affine.y * sum); }
-fn value4(block: Block, j: u32) -> vec4f { return fma(vec4f(block.affine.x), weight4(block, j), vec4f(block.affine.y)); }

@@ -1,5 +1,5 @@
 /** Plain floats: f32, f16, bf16, as the checkpoint holds them. */
-import { BLOCK, type Format, PAIRS, type SourceRows } from './format.ts'
+import { BLOCK, type Format, loadUnit, PAIRS, type SourceRows } from './format.ts'
 import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from './half.ts'
 import { interleaveRows } from './interleave.ts'
 
@@ -31,6 +31,8 @@ const KINDS = {
   },
 } as const satisfies Record<string, FloatKind>
 
+const PLAIN = { wgsl: new URL('./plain.wgsl', import.meta.url) }
+
 const viewOf = (bytes: Uint8Array): DataView =>
   new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
@@ -40,8 +42,8 @@ export function floatFormat(id: keyof typeof KINDS): Format {
   const blocksOf = (columns: number): number => Math.ceil(columns / BLOCK)
   return {
     id,
-    fragments: [{ wgsl: kind.wgsl }],
-    consts: {},
+    fragments: [loadUnit, { wgsl: kind.wgsl }, PLAIN],
+    consts: { UNITS: unitsPerBlock },
     wordsPerPairBlock: (columns) => ({
       words: blocksOf(columns) * unitsPerBlock * 4 * 2 * PAIRS,
       scales: 0,

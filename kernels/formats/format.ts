@@ -1,9 +1,10 @@
 /**
- * A weight format: everything that knows how a matrix's bytes are laid out. Its WGSL fragment declares bind group 1 and
- * `struct Block`, `load_block`, `weight4`, `scaled`, `value4`; every matmul and the embedding call those and know no format.
+ * A weight format: everything that knows how a matrix's bytes are laid out. Its WGSL fragments declare bind group 1,
+ * `weight4` (four columns of a unit of 16 bytes), `load_affine` and `scaled`; every matmul and the embedding call those
+ * and know no format.
  *
  * One layout for all, so that neighbouring invocations read neighbouring words: rows go in pairs, 32 pairs make a pair
- * block, and the words of a pair block are ordered [block of 32 columns][row of the pair][word][pair]. Rows are padded to 64
+ * block, and a pair block is ordered [block of 32 columns][row of the pair][unit of 16 bytes][pair]. Rows are padded to 64
  * and columns to 32, with zeros.
  */
 import type { Fragment } from '../kernel.ts'
@@ -12,6 +13,9 @@ import type { Fragment } from '../kernel.ts'
 export const BLOCK = 32
 /** Pairs of rows whose words lie side by side. */
 export const PAIRS = 32
+
+/** `load_unit` over the one layout; `UNITS` (units a block of a row takes) is a constant of the format. */
+export const loadUnit: Fragment = { wgsl: new URL('./unit.wgsl', import.meta.url) }
 
 /** The buffers of a packed run of pair blocks. `scale` is empty for plain floats. */
 export interface PackedWeight {

@@ -10,8 +10,8 @@ export interface Dispatch {
   readonly pipeline: Pipeline
   /** Bind groups by index; the same object in a row is not set again. */
   readonly groups: readonly GPUBindGroup[]
-  /** Workgroups for a step of `rows` rows. */
-  workgroups(rows: number): readonly [number, number, number]
+  /** Workgroups for so many rows, in so many tiles of rows where the kernel works by tiles. */
+  workgroups(rows: number, tiles: number): readonly [number, number, number]
 }
 
 export interface Copy {
@@ -22,25 +22,33 @@ export interface Copy {
   readonly bytes: number
 }
 
-/** Dispatches with the number of rows they run for. */
+/** Dispatches with the number of rows, and of tiles of rows, that they run for. */
 export interface Segment {
   readonly dispatches: readonly Dispatch[]
   readonly rows: number
+  readonly tiles?: number
 }
 
-/** Encodes `segments` in one compute pass, then `copies`, and submits once. Errors surface through the device's failure. */
+/**
+ * Encodes the copies of `before`, `segments` in one compute pass, then the copies of `after`, and submits once. Errors
+ * surface through the device's failure.
+ */
 export function replay(
   device: Device,
   segments: readonly Segment[],
-  copies: readonly Copy[] = [],
+  after: readonly Copy[] = [],
+  before: readonly Copy[] = [],
 ): void {
   device.check()
   const { gpu, counters } = device
   const encoder = gpu.createCommandEncoder()
+  const copy = (one: Copy): void =>
+    encoder.copyBufferToBuffer(one.from, one.fromOffset, one.to, one.toOffset, one.bytes)
+  before.forEach(copy)
   const pass = encoder.beginComputePass()
   let pipeline: GPUComputePipeline | null = null
   const bound: (GPUBindGroup | undefined)[] = []
-  for (const { dispatches, rows } of segments) {
+  for (const { dispatches, rows, tiles = rows } of segments) {
     for (const dispatch of dispatches) {
       if (dispatch.pipeline.gpu !== pipeline) {
         pipeline = dispatch.pipeline.gpu
@@ -53,15 +61,13 @@ export function replay(
         bound[index] = group
         pass.setBindGroup(index, group)
       }
-      const [x, y, z] = dispatch.workgroups(rows)
+      const [x, y, z] = dispatch.workgroups(rows, tiles)
       pass.dispatchWorkgroups(x, y, z)
     }
     counters.dispatches += dispatches.length
   }
   pass.end()
-  for (const copy of copies) {
-    encoder.copyBufferToBuffer(copy.from, copy.fromOffset, copy.to, copy.toOffset, copy.bytes)
-  }
+  after.forEach(copy)
   gpu.queue.submit([encoder.finish()])
   counters.passes++
   counters.submits++

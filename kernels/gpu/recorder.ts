@@ -9,6 +9,9 @@ import { specialise } from './specialise.ts'
 export class Recorder {
   readonly #device: Device
   readonly #pipelines: Pipelines
+  readonly #groups = new Map<string, Promise<GPUBindGroup>>()
+  readonly #names = new WeakMap<GPUBuffer, number>()
+  #named = 0
   #collected: Map<string, ShaderSource> | null = null
 
   constructor(device: Device, pipelines: Pipelines) {
@@ -16,7 +19,7 @@ export class Recorder {
     this.#pipelines = pipelines
   }
 
-  /** Binds `buffers` by name. The step's rows replace the shape's `batch` or `rows` when it is dispatched. */
+  /** Binds `buffers` by name. The step's sizes replace the shape's `tiles`, `batch` or `rows` when it is dispatched. */
   async record<S extends Shape, T extends Tuning>(
     kernel: Kernel<S, T>,
     shape: S,
@@ -32,9 +35,34 @@ export class Recorder {
     const count = Math.max(...source.bindings.map((binding) => binding.group)) + 1
     const groups: GPUBindGroup[] = []
     for (let group = 0; group < count; group++) {
-      groups.push(await this.#pipelines.bind(source, group, buffers))
+      groups.push(await this.#bind(source, group, buffers))
     }
     return { label: kernel.name, pipeline, groups, workgroups: workgroupsOf(kernel, shape, tuning) }
+  }
+
+  /** Tiles of one kernel differ in their pipelines and not in what they bind: groups of the same buffers are made once. */
+  #bind(
+    source: ShaderSource,
+    group: number,
+    buffers: Readonly<Record<string, GPUBuffer>>,
+  ): Promise<GPUBindGroup> {
+    const own = source.bindings.filter((binding) => binding.group === group)
+    const key = own.map(({ binding, type, name }) => {
+      const buffer = buffers[name]
+      return `${binding}:${type}:${buffer ? this.#nameOf(buffer) : '?'}`
+    })
+    const known = this.#groups.get(key.join())
+    if (known) return known
+    const made = this.#pipelines.bind(source, group, buffers)
+    this.#groups.set(key.join(), made)
+    return made
+  }
+
+  #nameOf(buffer: GPUBuffer): number {
+    const known = this.#names.get(buffer)
+    if (known !== undefined) return known
+    this.#names.set(buffer, this.#named)
+    return this.#named++
   }
 
   /** From here on `record` only notes what has to be compiled. */
@@ -57,19 +85,24 @@ export class Recorder {
   }
 }
 
-/** Workgroups for a step's rows, worked out once per number of rows: a token asks hundreds of times. */
+/** The size of a shape that a step sets: its tiles, or else its rows. */
+const sizeOf = (shape: Shape): 'tiles' | 'batch' | 'rows' =>
+  'tiles' in shape ? 'tiles' : 'batch' in shape ? 'batch' : 'rows'
+
+/** Workgroups of a step, worked out once per size: a token asks hundreds of times. */
 function workgroupsOf<S extends Shape, T extends Tuning>(
   kernel: Kernel<S, T>,
   shape: S,
   tuning: T,
 ): Dispatch['workgroups'] {
-  const key = 'batch' in shape ? 'batch' : 'rows'
+  const size = sizeOf(shape)
   const known: (readonly [number, number, number] | undefined)[] = []
-  return (rows) => {
-    const before = known[rows]
+  return (rows, tiles) => {
+    const count = size === 'tiles' ? tiles : rows
+    const before = known[count]
     if (before) return before
-    const [x, y = 1, z = 1] = kernel.dispatch({ ...shape, [key]: rows }, tuning)
-    known[rows] = [x, y, z]
+    const [x, y = 1, z = 1] = kernel.dispatch({ ...shape, [size]: count }, tuning)
+    known[count] = [x, y, z]
     return [x, y, z]
   }
 }

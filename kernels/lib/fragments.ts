@@ -10,6 +10,7 @@ const reduceSubgroup: Fragment = {
   enables: ['subgroups'],
 }
 export const samplingRules = file('./sampling.wgsl')
+export const ranking = file('./ranking.wgsl')
 
 export const activations = {
   silu: file('./activate-silu.wgsl'),
@@ -19,13 +20,29 @@ export const activations = {
 
 export type ActivationName = keyof typeof activations
 
-/** Number types of the KV cache: how a pair of values is stored and read. */
+const kvPage = file('./kv-page.wgsl')
+
+/** Number types of the KV cache: how a pair of values is stored and read. int8 is set down by row and quantized after. */
 export const kvTypes = {
-  f32: { store: file('./kv-f32-store.wgsl'), load: file('./kv-f32-load.wgsl'), pairBytes: 8 },
-  f16: { store: file('./kv-f16-store.wgsl'), load: file('./kv-f16-load.wgsl'), pairBytes: 4 },
-} as const satisfies Record<string, { store: Fragment; load: Fragment; pairBytes: number }>
+  f32: { store: [kvPage, file('./kv-f32-store.wgsl')], load: file('./kv-f32-load.wgsl') },
+  f16: { store: [kvPage, file('./kv-f16-store.wgsl')], load: file('./kv-f16-load.wgsl') },
+  int8: { store: [file('./kv-fresh-store.wgsl')], load: file('./kv-int8-load.wgsl') },
+} as const satisfies Record<string, { store: readonly Fragment[]; load: Fragment }>
 
 export type KvType = keyof typeof kvTypes
+export { kvPage }
+
+/** How eight invocations exchange values: `shuffle` 1 needs subgroups of at least eight. */
+export const octetFragment = (shuffle: number): Fragment =>
+  shuffle === 1
+    ? { ...file('./octet-subgroup.wgsl'), enables: ['subgroups'] }
+    : file('./octet-workgroup.wgsl')
+
+/** How octets that saw different keys add up. */
+export const octetsFragment = (split: number): Fragment =>
+  file(split > 1 ? './octets-split.wgsl' : './octets-alone.wgsl')
+
+export const storeHeads = file('./store-heads.wgsl')
 
 /** `SUBGROUP` 1 needs subgroups; every kernel also runs with 0. */
 export const reduceFragment = (subgroup: number): Fragment =>

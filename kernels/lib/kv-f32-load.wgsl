@@ -1,4 +1,6 @@
 // KV cache of f32, read four pairs at a time.
 @group(2) @binding(0) var<storage, read_write> kv_cache: array<vec4f>;
+const PAGE_UNITS = 2u * KV_HEADS * HALF_PAD * 4u; // units of four pairs in a page
 struct Pairs { low: vec4f, high: vec4f, }
 fn load_kv(at: u32) -> Pairs { return Pairs(kv_cache[at * 2u], kv_cache[at * 2u + 1u]); }
+fn kv_scale(page: u32, head: u32, token: u32) -> f32 { return 1.0; }

@@ -17,7 +17,7 @@ export type MatmulShape = {
 export type MatmulTuning = {
   /** Neighbouring row pairs across a workgroup. */
   LANES: number
-  /** Pair blocks an invocation owns. */
+  /** Row pairs an invocation owns: 1 or 2. */
   TILE_PAIRS: number
   /** Activation rows an invocation owns. */
   TILE_ROWS: number
@@ -34,10 +34,18 @@ const SHUFFLED: Fragment = {
   enables: ['subgroups'],
 }
 
+const PAIRS: Readonly<Record<number, Fragment>> = {
+  1: { wgsl: new URL('./pairs-1.wgsl', import.meta.url) },
+  2: { wgsl: new URL('./pairs-2.wgsl', import.meta.url) },
+}
+
+/** Activation rows of the tile that steps of several rows take. */
+export const ROW_TILE = 8
+
 export const matmulTune = {
   LANES: [32],
   TILE_PAIRS: [2, 1],
-  TILE_ROWS: [1, 4],
+  TILE_ROWS: [1, ROW_TILE],
   SPLIT: [1, 4],
   SHUFFLE: [1, 0],
 } as const satisfies { [K in keyof MatmulTuning]: readonly number[] }
@@ -45,11 +53,14 @@ export const matmulTune = {
 export function validMatmul(shape: MatmulShape, tuning: MatmulTuning, caps: Capabilities): boolean {
   if (tuning.SHUFFLE === 1 && (caps.subgroupMin < 8 || tuning.SPLIT > 1)) return false
   if (tuning.LANES * tuning.SPLIT > caps.maxInvocations) return false
+  // Two pairs pay only where several rows share the activations.
+  if (tuning.TILE_PAIRS > 1 && (tuning.TILE_ROWS === 1 || tuning.SPLIT > 1)) return false
   return shape.batch === 1 ? tuning.TILE_ROWS === 1 : true
 }
 
 export const matmulFragments = (tuning: MatmulTuning): readonly Fragment[] => [
   tuning.SHUFFLE === 1 ? SHUFFLED : DIRECT,
+  PAIRS[tuning.TILE_PAIRS] as Fragment,
   CORE,
 ]
 

@@ -1,20 +1,22 @@
 /** Causal attention over the paged KV cache with a running softmax; see attention.wgsl. */
 import { defineKernel, roundUp } from '../kernel.ts'
-import { type KvType, kvTypes } from '../lib/fragments.ts'
 import {
-  cacheArray,
-  keyIndex,
-  PAGE,
-  paddedHalf,
-  pairsPerPage,
-  readPair,
-  valueIndex,
-  writePair,
-} from '../lib/kv-layout.ts'
-import { batchRows, positionOf, reversedTable } from './qkv.ts'
+  type KvType,
+  kvTypes,
+  octetFragment,
+  octetsFragment,
+  storeHeads,
+} from '../lib/fragments.ts'
+import { PAGE, paddedHalf, pageWords, readHead, writeHead } from '../lib/kv-layout.ts'
+import { lastPosition, raggedRows, reversedTable } from '../lib/ragged-rows.ts'
 
 export type AttentionShape = {
+  /** Activation rows. */
   batch: number
+  /** Runs of rows of one sequence. */
+  tiles: number
+  /** Most rows of a tile. */
+  tileRows: number
   heads: number
   kvHeads: number
   headDim: number
@@ -24,55 +26,61 @@ export type AttentionShape = {
   pages: number
 }
 
-export type AttentionTuning = { WG: number; TILE: number }
+/** `QUERIES` an octet serves, `KEYS` an invocation scores in a tile; `SPLIT` octets share the keys and decide the order of the sum. */
+export type AttentionTuning = { QUERIES: number; KEYS: number; SPLIT: number; SHUFFLE: number }
+
+/** Most rows a tile may have. */
+export const ATTENTION_TILE = 8
 
 function shape(
   batch: number,
+  tileRows: number,
   heads: number,
   kvHeads: number,
   headDim: number,
   kv: KvType,
   pages = 2,
 ): AttentionShape {
-  return { batch, heads, kvHeads, headDim, scale: headDim ** -0.5, kv, pages }
+  const tiles = Math.ceil(batch / tileRows)
+  return { batch, tiles, tileRows, heads, kvHeads, headDim, scale: headDim ** -0.5, kv, pages }
 }
 
 /** Values between rows of y: the input of the output projection. */
 const strideOf = (one: AttentionShape): number => roundUp(one.heads * one.headDim, 32)
 
+const groupOf = ({ heads, kvHeads }: { heads: number; kvHeads: number }): number => heads / kvHeads
+
+type Io = Record<string, Float32Array | Uint32Array>
+
 /** Scores, softmax and the weighted values of one head of one row, in float64. */
-function attend(
-  one: AttentionShape,
-  io: Record<string, Float32Array | Uint32Array>,
-  row: number,
-  head: number,
-): number[] {
-  const half = one.headDim / 2
-  const kvHead = Math.floor(head / (one.heads / one.kvHeads))
+function attend(one: AttentionShape, io: Io, row: number, head: number): Float64Array {
+  const { headDim } = one
+  const half = headDim / 2
   const [, position, sequence] = io.rows!.subarray(row * 4, row * 4 + 3) as Uint32Array
-  const places = Array.from({ length: position! + 1 }, (_, t) => ({
-    page: io.page_table![sequence! * one.pages + Math.floor(t / PAGE)]!,
-    token: t % PAGE,
-  }))
-  const scores = places.map(({ page, token }) => {
-    let sum = 0
-    for (let i = 0; i < half; i++) {
-      const [a, b] = readPair(one.kv, io.kv_cache!, keyIndex(one, page, kvHead, token, i))
-      const at = ((row * one.heads + head) * paddedHalf(one.headDim) + i) * 2
-      sum += a * io.q![at]! + b * io.q![at + 1]!
-    }
-    return sum * one.scale
-  })
+  const at = (row * one.heads + head) * paddedHalf(headDim)
+  const query = Float64Array.from(
+    { length: headDim },
+    (_, d) => io.q![(at + (d % half)) * 2 + Math.floor(d / half)]!,
+  )
+  const read = (t: number, part: 0 | 1): Float64Array =>
+    readHead(one, io.kv_cache as Uint32Array, {
+      page: io.page_table![sequence! * one.pages + Math.floor(t / PAGE)]!,
+      token: t % PAGE,
+      part,
+      head: Math.floor(head / groupOf(one)),
+    })
+  const scores = Array.from(
+    { length: position! + 1 },
+    (_, t) => read(t, 0).reduce((sum, key, d) => sum + key * query[d]!, 0) * one.scale,
+  )
   const top = Math.max(...scores)
   const weights = scores.map((score) => Math.exp(score - top))
   const total = weights.reduce((a, b) => a + b, 0)
-  const out = new Array<number>(one.headDim).fill(0)
-  places.forEach(({ page, token }, t) => {
-    for (let i = 0; i < half; i++) {
-      const [a, b] = readPair(one.kv, io.kv_cache!, valueIndex(one, page, kvHead, token, i))
-      out[i]! += (weights[t]! / total) * a
-      out[half + i]! += (weights[t]! / total) * b
-    }
+  const out = new Float64Array(headDim)
+  weights.forEach((weight, t) => {
+    read(t, 1).forEach((value, d) => {
+      out[d]! += (weight / total) * value
+    })
   })
   return out
 }
@@ -81,91 +89,95 @@ export const attention = defineKernel<AttentionShape, AttentionTuning>({
   name: 'attention',
   summary: 'y = softmax(q kᵀ · scale, causal) v over pages, running softmax',
   wgsl: new URL('./attention.wgsl', import.meta.url),
-  uses: ({ kv }) => [kvTypes[kv].load],
-  consts: (one, { WG, TILE }) => ({
+  uses: ({ kv }, { SHUFFLE, SPLIT }) => [
+    octetFragment(SHUFFLE),
+    octetsFragment(SPLIT),
+    kvTypes[kv].load,
+    storeHeads,
+  ],
+  consts: (one, { QUERIES, KEYS, SPLIT }) => ({
     HEADS: one.heads,
     KV_HEADS: one.kvHeads,
-    GROUP: one.heads / one.kvHeads,
+    GROUP: groupOf(one),
     HALF: one.headDim / 2,
     HALF_PAD: paddedHalf(one.headDim),
     SCALE: one.scale,
     MAX_PAGES: one.pages,
     Y_STRIDE: strideOf(one),
-    WG,
-    TILE,
+    QUERIES,
+    KEYS,
+    SPLIT,
   }),
-  dispatch: ({ batch, kvHeads }) => [kvHeads, batch],
-  tune: { WG: [32, 16, 64], TILE: [32, 64] },
-  valid: ({ heads, kvHeads }, { WG, TILE }, caps) =>
-    TILE % WG === 0 &&
-    TILE <= 2 * WG &&
-    WG <= caps.maxInvocations &&
-    4 * (heads / kvHeads) * (TILE + WG + 3) <= caps.maxWorkgroupBytes,
+  dispatch: (one, { QUERIES }) => [
+    one.kvHeads,
+    one.tiles,
+    Math.ceil((one.tileRows * groupOf(one)) / QUERIES),
+  ],
+  // Eight for prefill; what one row has, up to eight, for decode.
+  tune: { QUERIES: [8, 7, 6, 5, 4, 3, 2, 1], KEYS: [4], SPLIT: [1, 8], SHUFFLE: [1, 0] },
+  valid(one, { QUERIES, KEYS, SPLIT, SHUFFLE }, caps) {
+    // Without shuffles the state of an octet lies in shared memory, and compilers take long over it.
+    const most = SHUFFLE === 1 ? 8 : 4
+    if (QUERIES !== (one.tileRows === 1 ? Math.min(most, groupOf(one)) : most)) return false
+    if (SHUFFLE === 1) return caps.subgroupMin >= 8
+    const hold = Math.ceil(paddedHalf(one.headDim) / 32)
+    const words = SPLIT * QUERIES * (KEYS + 1) * 8 + QUERIES * hold * 64 + SPLIT * 34
+    return words * 4 <= caps.maxWorkgroupBytes
+  },
   inputs(one, random) {
-    const cachePairs = pairsPerPage(one) * 2 * one.pages
-    const cache = cacheArray(one.kv, cachePairs)
-    const half = one.headDim / 2
+    const cache = new Uint32Array(pageWords(one) * 2 * one.pages)
     for (let page = 0; page < 2 * one.pages; page++) {
-      for (let head = 0; head < one.kvHeads; head++) {
-        for (let token = 0; token < PAGE; token++) {
-          for (let i = 0; i < half; i++) {
-            writePair(
-              one.kv,
-              cache,
-              keyIndex(one, page, head, token, i),
-              random.f32(2),
-              random.f32(2),
-            )
-            writePair(
-              one.kv,
-              cache,
-              valueIndex(one, page, head, token, i),
-              random.f32(),
-              random.f32(),
-            )
-          }
+      for (let token = 0; token < PAGE; token++) {
+        for (let head = 0; head < one.kvHeads; head++) {
+          const write = (part: 0 | 1, most: number): void =>
+            writeHead(one, cache, { page, token, part, head }, random.floats(one.headDim, most))
+          write(0, 2)
+          write(1, 1)
         }
       }
     }
-    const q = new Float32Array(one.batch * one.heads * paddedHalf(one.headDim) * 2)
+    const { rows, tiles } = raggedRows(one.batch, one.tileRows, one.pages, random)
+    const padded = paddedHalf(one.headDim) * 2
+    const q = new Float32Array(one.batch * one.heads * padded)
     for (let h = 0; h < one.batch * one.heads; h++) {
-      for (let i = 0; i < half * 2; i++) q[h * paddedHalf(one.headDim) * 2 + i] = random.f32(2)
+      for (let i = 0; i < one.headDim; i++) q[h * padded + i] = random.f32(2)
     }
-    return {
-      q,
-      rows: batchRows(one.batch, one.pages, random),
-      page_table: reversedTable(one.pages),
-      y: new Float32Array(one.batch * strideOf(one)),
-      kv_cache: cache,
-    }
+    const y = new Float32Array(one.batch * strideOf(one))
+    return { q, rows, page_table: reversedTable(one.pages), tiles, y, kv_cache: cache }
   },
   oracle(one, io) {
     for (let row = 0; row < one.batch; row++) {
-      if (io.rows![row * 4 + 3] === 0) continue
       for (let head = 0; head < one.heads; head++) {
         io.y!.set(attend(one, io, row, head), row * strideOf(one) + head * one.headDim)
       }
     }
   },
-  packed: ({ kv }) => (kv === 'f16' ? ['kv_cache'] : []),
   tolerance: 2e-5,
   cases: [
-    shape(1, 4, 2, 16, 'f32'),
-    shape(5, 9, 3, 64, 'f16', 6),
-    shape(3, 4, 4, 20, 'f32', 3),
-    shape(2, 6, 1, 6, 'f16'),
-    shape(2, 2, 1, 128, 'f16', 8),
+    shape(1, 1, 4, 2, 16, 'f32'),
+    shape(5, 1, 9, 3, 64, 'f16', 6),
+    shape(21, 8, 9, 3, 64, 'f16', 6),
+    shape(11, 8, 4, 4, 20, 'f32', 3),
+    shape(2, 1, 6, 1, 6, 'f16'),
+    shape(3, 2, 12, 1, 128, 'int8', 8),
+    shape(2, 1, 3, 3, 80, 'int8', 3),
   ],
   bench: {
-    'smollm2 decode @512': { ...shape(1, 9, 3, 64, 'f16', 32) },
-    'smollm2 prefill 64 @64': { ...shape(64, 9, 3, 64, 'f16', 8) },
+    'smollm2 decode @512': shape(1, 1, 9, 3, 64, 'f16', 32),
+    'smollm2 8 decoding @512': shape(8, 1, 9, 3, 64, 'f16', 32),
+    'smollm2 int8 decode @512': shape(1, 1, 9, 3, 64, 'int8', 32),
+    'smollm2 prefill 64 @64': shape(64, 8, 9, 3, 64, 'f16', 8),
+    'smollm2 prefill 16 @1024': shape(16, 8, 9, 3, 64, 'f16', 64),
   },
-  cost: (one) => {
+  cost(one) {
     let keys = 0
-    for (let row = 0; row < Math.max(1, one.batch - 1); row++)
-      keys += positionOf(row, one.pages) + 1
+    for (let tile = 0; tile < one.tiles; tile++) {
+      const count = Math.min(one.tileRows, one.batch - tile * one.tileRows)
+      const last = lastPosition(tile, count, one.pages)
+      for (let i = 0; i < count; i++) keys += last + 1 - i
+    }
     return {
-      bytes: (2 * one.kvHeads * keys * one.headDim * kvTypes[one.kv].pairBytes) / 2,
+      bytes: (one.tiles * pageWords(one) * 4 * keys) / one.batch / PAGE,
       flops: 4 * one.heads * keys * one.headDim,
     }
   },

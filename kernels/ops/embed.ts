@@ -12,6 +12,9 @@ export type EmbedShape = {
 }
 export type EmbedTuning = { WG: number }
 
+/** Added to a place in `latest`: the token of a row is the id chosen there, which the host need not know yet. */
+export const LATEST = 0x80000000
+
 export const embed = defineKernel<EmbedShape, EmbedTuning>({
   name: 'embed',
   summary: 'y = W[token]',
@@ -28,12 +31,20 @@ export const embed = defineKernel<EmbedShape, EmbedTuning>({
   valid: (_, { WG }, caps) => WG <= caps.maxInvocations,
   inputs({ batch, rows, columns, start }, random) {
     const tokens = new Uint32Array(batch * 4)
-    for (let r = 0; r < batch; r++) tokens.set([random.below(start * 2 + rows), r, 0, 1], r * 4)
-    return { rows: tokens, y: new Float32Array(batch * roundUp(columns, 32)) }
-  },
-  oracle({ batch, columns, start }, { rows, y }, weight) {
+    const latest = new Uint32Array(batch)
     for (let r = 0; r < batch; r++) {
-      const row = rows![r * 4]! - start * 2
+      const token = random.below(start * 2 + rows)
+      // Every other token is one that an earlier dispatch chose.
+      latest[batch - 1 - r] = token
+      tokens.set([r % 2 === 0 ? token : (LATEST | (batch - 1 - r)) >>> 0, r, 0, 1], r * 4)
+    }
+    return { rows: tokens, latest, y: new Float32Array(batch * roundUp(columns, 32)) }
+  },
+  oracle({ batch, columns, start }, { rows, latest, y }, weight) {
+    for (let r = 0; r < batch; r++) {
+      const code = rows![r * 4]!
+      const token = code >= LATEST ? latest![code - LATEST]! : code
+      const row = token - start * 2
       if (row < 0) continue
       y!.set(weight.subarray(row * columns, (row + 1) * columns), r * roundUp(columns, 32))
     }

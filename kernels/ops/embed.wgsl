@@ -1,16 +1,24 @@
 // y[r] = W[token of r]: one workgroup a row. Rows whose token lies in another part of a split table are left alone.
-//   rows (token, position, sequence, slot + 1; 0 when dead); y [rows, KB * 32] f32
+//   rows (token, position, sequence, slot + 1; 0 when dead); a token with its top bit set stands in `latest`
+//   latest: ids chosen by earlier dispatches; y [rows, KB * 32] f32
 @group(0) @binding(0) var<storage, read> rows: array<vec4u>;
-@group(0) @binding(1) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(1) var<storage, read> latest: array<u32>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let token = rows[group.x].x;
+  let code = rows[group.x].x;
+  var token = code;
+  if ((code >> 31u) == 1u) { token = latest[code & 0x7fffffffu]; }
   let pair = token / 2u;
   if (pair < PAIR_START || pair >= PAIR_END || rows[group.x].w == 0u) { return; }
-  let local = pair - PAIR_START;
+  let side = token % 2u;
+  let block = (pair - PAIR_START) / 32u;
+  let column = (pair - PAIR_START) % 32u;
   for (var i = lane; i < KB * 8u; i += WG) {
-    let block = load_block(local / 32u, i / 8u, token % 2u, local % 32u);
-    y[group.x * KB * 8u + i] = value4(block, i % 8u);
+    let b = i / 8u;
+    let unit = load_unit(block, b, side, i % 8u / PER_UNIT, column);
+    let affine = load_affine(block, b, side, column);
+    y[group.x * KB * 8u + i] = fma(vec4f(affine.x), weight4(unit, i % 8u % PER_UNIT), vec4f(affine.y));
   }
 }

@@ -1,15 +1,7 @@
 /** Query, key and value projections with rotation and KV write, in one kernel; see qkv.wgsl. */
-import { defineKernel, type Random } from '../kernel.ts'
+import { defineKernel } from '../kernel.ts'
 import { type KvType, kvTypes } from '../lib/fragments.ts'
-import {
-  cacheArray,
-  keyIndex,
-  PAGE,
-  paddedHalf,
-  pairsPerPage,
-  valueIndex,
-  writePair,
-} from '../lib/kv-layout.ts'
+import { PAGE, paddedHalf, pageWords, writeHead } from '../lib/kv-layout.ts'
 import {
   type MatmulShape,
   type MatmulTuning,
@@ -22,6 +14,7 @@ import {
   product,
   validMatmul,
 } from '../lib/matmul.ts'
+import { raggedRows } from '../lib/ragged-rows.ts'
 
 /** Weight row 2p is dimension i of its head and row 2p + 1 dimension i + headDim / 2, with p = head * headDim / 2 + i. */
 export type QkvShape = MatmulShape & {
@@ -57,27 +50,40 @@ function shape(
   }
 }
 
-/** The identity backwards: every page somewhere else than its number says. */
-export const reversedTable = (pages: number): Uint32Array =>
-  Uint32Array.from({ length: 2 * pages }, (_, i) => 2 * pages - 1 - i)
+const freshFloats = (one: QkvShape): number =>
+  one.batch * 2 * one.kvHeads * paddedHalf(one.headDim) * 2
 
-/** Positions of test rows: the first at the end of the table's reach, the others spread below it. */
-export const positionOf = (row: number, pages: number): number =>
-  pages * PAGE - 1 - ((row * 7) % (pages * PAGE))
-
-/** Rows of two sequences, the last one dead where there are several. */
-export function batchRows(batch: number, pages: number, random: Random): Uint32Array {
-  const rows = new Uint32Array(batch * 4)
-  for (let r = 0; r < batch; r++) {
-    const position = positionOf(r, pages)
-    const page = reversedTable(pages)[(r % 2) * pages + Math.floor(position / PAGE)]!
-    const live = r === 0 || r < batch - 1
-    rows.set(
-      [random.below(100), position, r % 2, live ? page * PAGE + (position % PAGE) + 1 : 0],
-      r * 4,
-    )
+/** One head of a row, rotated where it is a query or a key: [headDim]. */
+function project(
+  one: QkvShape,
+  io: Record<string, Float32Array | Uint32Array>,
+  weight: Float32Array,
+  m: number,
+  head: number,
+  position: number,
+): Float64Array {
+  const half = one.headDim / 2
+  const values = new Float64Array(one.headDim)
+  for (let i = 0; i < half; i++) {
+    const p = head * half + i
+    let a = product(one, io.x as Float32Array, weight, m, 2 * p) + io.bias![2 * p]!
+    let b = product(one, io.x as Float32Array, weight, m, 2 * p + 1) + io.bias![2 * p + 1]!
+    if (head < one.heads + one.kvHeads) {
+      const [cos, sin] = io.rotary!.subarray((position * half + i) * 2) as Float32Array
+      ;[a, b] = [a * cos! - b * sin!, b * cos! + a * sin!]
+    }
+    values[i] = a
+    values[half + i] = b
   }
-  return rows
+  return values
+}
+
+/** Puts a head's values at place `head` of padded pairs. */
+function setPairs(into: Float32Array, one: QkvShape, head: number, values: Float64Array): void {
+  const half = one.headDim / 2
+  for (let i = 0; i < half; i++) {
+    into.set([values[i]!, values[half + i]!], (head * paddedHalf(one.headDim) + i) * 2)
+  }
 }
 
 export const qkv = defineKernel<QkvShape, MatmulTuning>({
@@ -85,7 +91,7 @@ export const qkv = defineKernel<QkvShape, MatmulTuning>({
   summary: 'q, k, v = x Wᵀ + bias; q, k rotated by position; k, v into their page',
   wgsl: new URL('./qkv.wgsl', import.meta.url),
   weight: ({ format, rows, columns }) => ({ format, rows, columns }),
-  uses: ({ kv }, tuning) => [kvTypes[kv].store, ...matmulFragments(tuning)],
+  uses: ({ kv }, tuning) => [...kvTypes[kv].store, ...matmulFragments(tuning)],
   consts: (one, tuning) => ({
     ...matmulConsts(one, tuning),
     HEADS: one.heads,
@@ -105,51 +111,41 @@ export const qkv = defineKernel<QkvShape, MatmulTuning>({
         rotary.set([Math.cos(angle), Math.sin(angle)], (p * half + i) * 2)
       }
     }
-    const pairs = pairsPerPage(one) * 2 * one.pages
+    const keys = one.kv === 'int8' ? freshFloats(one) : pageWords(one) * 2 * one.pages
     return {
       ...matmulInputs(one, random),
       bias: random.floats(one.rows),
-      rows: batchRows(Math.ceil(one.batch / 8) * 8, one.pages, random).fill(0, one.batch * 4),
+      rows: raggedRows(one.batch, 1, one.pages, random).rows,
       rotary,
       q: new Float32Array(one.batch * one.heads * paddedHalf(one.headDim) * 2),
-      kv_cache: cacheArray(one.kv, pairs),
+      [one.kv === 'int8' ? 'fresh' : 'kv_cache']: new Uint32Array(keys),
     }
   },
   oracle(one, io, weight) {
-    const half = one.headDim / 2
     for (let m = 0; m < one.batch; m++) {
       const [, position, , slot] = io.rows!.subarray(m * 4, m * 4 + 4) as Uint32Array
       if (slot === 0) continue
-      const page = Math.floor((slot! - 1) / PAGE)
-      const token = (slot! - 1) % PAGE
-      for (let p = 0; p < one.rows / 2; p++) {
-        const head = Math.floor(p / half)
-        const i = p % half
-        let a = product(one, io.x as Float32Array, weight, m, 2 * p) + io.bias![2 * p]!
-        let b = product(one, io.x as Float32Array, weight, m, 2 * p + 1) + io.bias![2 * p + 1]!
-        if (head < one.heads + one.kvHeads) {
-          const [cos, sin] = io.rotary!.subarray((position! * half + i) * 2) as Float32Array
-          ;[a, b] = [a * cos! - b * sin!, b * cos! + a * sin!]
-        }
+      for (let head = 0; head < one.heads + 2 * one.kvHeads; head++) {
+        const values = project(one, io, weight, m, head, position!)
         const kvHead = head - one.heads
-        if (kvHead < 0) {
-          const at = (m * one.heads + head) * paddedHalf(one.headDim) + i
-          io.q!.set([a, b], at * 2)
-        } else if (kvHead < one.kvHeads) {
-          writePair(one.kv, io.kv_cache!, keyIndex(one, page, kvHead, token, i), a, b)
+        if (kvHead < 0) setPairs(io.q as Float32Array, one, m * one.heads + head, values)
+        else if (one.kv === 'int8') {
+          const fresh = new Float32Array(io.fresh!.buffer)
+          setPairs(fresh, one, m * 2 * one.kvHeads + kvHead, values)
         } else {
-          writePair(
-            one.kv,
-            io.kv_cache!,
-            valueIndex(one, page, kvHead - one.kvHeads, token, i),
-            a,
-            b,
+          const part = kvHead < one.kvHeads ? 0 : 1
+          const place = { page: Math.floor((slot! - 1) / PAGE), token: (slot! - 1) % PAGE }
+          writeHead(
+            one,
+            io.kv_cache as Uint32Array,
+            { ...place, part, head: kvHead % one.kvHeads },
+            values,
           )
         }
       }
     }
   },
-  packed: ({ kv }) => (kv === 'f16' ? ['kv_cache'] : []),
+  packed: ({ kv }) => (kv === 'int8' ? { fresh: 'f32' } : { kv_cache: kv }),
   tolerance: 3e-5,
   cases: [
     shape('f32', 1, 64, 4, 2, 16, 'f32'),
@@ -157,6 +153,7 @@ export const qkv = defineKernel<QkvShape, MatmulTuning>({
     shape('affine4/32/f16', 1, 96, 3, 1, 64, 'f16'),
     shape('f16', 3, 40, 2, 1, 6, 'f32'),
     shape('f32', 2, 32, 1, 1, 20, 'f16'),
+    shape('f32', 9, 32, 2, 1, 20, 'int8'),
   ],
   bench: {
     'smollm2 q4 decode': shape('affine4/32/f16', 1, 576, 9, 3, 64, 'f16', 64),

@@ -2,7 +2,7 @@
 // into their page. A pair holds dimensions i and i + HALF of one head; heads come queries first, then keys, then values.
 //   x [rows, columns padded to 32]; bias [pairs]; rows (token, position, sequence, slot + 1; 0 when dead)
 //   rotary [positions, HALF] (cos, sin); q [rows, HEADS, HALF_PAD] pairs
-//   kv_cache [page, 2, kv head]: keys [HALF_PAD / 4, 16 tokens, 4] pairs, values [16 tokens, HALF_PAD] pairs; slot = page * 16 + token
+//   keys and values go where `store_kv` of the cache's number type puts them; slot = page * 16 + token
 @group(0) @binding(0) var<storage, read> x: array<vec4f>;
 @group(0) @binding(1) var<storage, read> bias: array<vec2f>;
 @group(0) @binding(2) var<storage, read> rows: array<vec4u>;
@@ -17,20 +17,13 @@ fn store_pair(row: u32, pair: u32, value: vec2f) {
   var v = value + bias[pair];
   if (head < HEADS + KV_HEADS) {
     let turn = rotary[position * HALF + i];
-    v = vec2f(v.x * turn.x - v.y * turn.y, v.y * turn.x + v.x * turn.y);
+    v = vec2f(fma(v.x, turn.x, -(v.y * turn.y)), fma(v.y, turn.x, v.x * turn.y));
   }
   if (head < HEADS) {
     q[(row * HEADS + head) * HALF_PAD + i] = v;
     return;
   }
-  let page = (rows[row].w - 1u) / 16u;
-  let token = (rows[row].w - 1u) % 16u;
-  if (head < HEADS + KV_HEADS) {
-    let at = (page * 2u * KV_HEADS + head - HEADS) * (HALF_PAD / 4u) + i / 4u;
-    store_kv((at * 16u + token) * 4u + i % 4u, v);
-  } else {
-    store_kv(((page * 2u * KV_HEADS + head - HEADS) * 16u + token) * HALF_PAD + i, v);
-  }
+  store_kv(row, rows[row].w - 1u, head - HEADS, i, v);
 }
 
 @compute @workgroup_size(LANES, SPLIT)

@@ -1,23 +1,50 @@
 /** The rules of sampling in float64: the truth that sample.wgsl is held against. */
 export interface SampleSettings {
+  /** 0: the most likely token. */
   temperature: number
+  /** 1: off. */
   topP: number
+  /** 0: off. */
   minP: number
+  /** 1: off. */
+  typicalP: number
+  /** 1: off; the other two penalties: 0. */
   repetition: number
   presence: number
   frequency: number
+  /** 0: off. */
   topK: number
   seed: number
+  /** Whether the bias and the mask of the sequence's slot count; otherwise they are not read. */
+  biased: boolean
+  masked: boolean
+}
+
+/** What the kernel reads of one token. */
+export interface Token {
+  logit: number
+  /** Times generated, drafts included; bit 31 when it is in the prompt. */
+  count: number
+  bias: number
+  allowed: boolean
 }
 
 const IN_PROMPT = 0x80000000
 
-/** A logit after penalties and temperature. `count`: times generated; bit 31 when the token is in the prompt. */
-export function penalised(value: number, count: number, s: SampleSettings): number {
-  let v = value
-  if (count !== 0) v = v > 0 ? v / s.repetition : v * s.repetition
-  const times = (count & ~IN_PROMPT) >>> 0
-  if (times > 0) v -= s.presence + s.frequency * times
+/** Whether counts matter. */
+export const isPenalised = (s: SampleSettings): boolean =>
+  s.repetition !== 1 || s.presence !== 0 || s.frequency !== 0
+
+/** A logit after penalties, bias, mask and temperature; -Infinity when it is not allowed. */
+export function seen({ logit, count, bias, allowed }: Token, s: SampleSettings): number {
+  let v = logit
+  if (isPenalised(s)) {
+    if (count !== 0) v = v > 0 ? v / s.repetition : v * s.repetition
+    const times = (count & ~IN_PROMPT) >>> 0
+    if (times > 0) v -= s.presence + s.frequency * times
+  }
+  if (s.biased) v += bias
+  if (s.masked && !allowed) return Number.NEGATIVE_INFINITY
   return s.temperature === 0 ? v : v / s.temperature
 }
 
@@ -38,36 +65,65 @@ function uniformOf(seed: number, position: number, token: number): number {
   return ((x >>> 9) + 0.5) * 2 ** -23
 }
 
-/** The lowest value that top-k, top-p and min-p leave in; ties with it stay. */
-function floorOf(values: Float64Array, s: SampleSettings): number {
-  const sorted = Float64Array.from(values).sort().reverse()
-  const top = sorted[0]!
-  let floor = Number.NEGATIVE_INFINITY
-  if (s.topK > 0 && s.topK < sorted.length) floor = sorted[s.topK - 1]!
-  if (s.topP < 1) {
-    const kept = sorted.filter((v) => v >= floor)
-    const mass = kept.reduce((sum, v) => sum + Math.exp(v - top), 0)
-    let sum = 0
-    for (const v of kept) {
-      sum += Math.exp(v - top) / mass
-      floor = Math.max(floor, Number.NEGATIVE_INFINITY)
-      if (sum >= s.topP) {
-        floor = Math.max(floor, v)
-        break
-      }
-    }
-  }
-  return s.minP > 0 ? Math.max(floor, top + Math.log(s.minP)) : floor
+/** The rank at which the shares of the mass, taken in order, reach `wanted`; the last when they never do. */
+function reaching(shares: readonly number[], wanted: number): number {
+  let sum = 0
+  const at = shares.findIndex((share) => {
+    sum += share
+    return sum >= wanted
+  })
+  return at < 0 ? shares.length - 1 : at
 }
 
-/** The token chosen from values that `penalised` gave: the highest, or a Gumbel-max draw among those left in. */
+function sharesOf(values: readonly number[]): number[] {
+  const top = Math.max(...values)
+  const masses = values.map((v) => Math.exp(v - top))
+  const all = masses.reduce((a, b) => a + b, 0)
+  return masses.map((mass) => mass / all)
+}
+
+/** The values that top-k, top-p, min-p and typical-p leave in, in that order; ties with the last kept stay. */
+function filtered(values: Float64Array, s: SampleSettings): Set<number> {
+  let kept = [...values].filter(Number.isFinite).sort((a, b) => b - a)
+  const top = kept[0]
+  if (top === undefined) return new Set()
+  const cut = (floor: number): void => {
+    kept = kept.filter((v) => v >= floor)
+  }
+  if (s.topK > 0 && s.topK < kept.length) cut(kept[s.topK - 1]!)
+  if (s.topP < 1) cut(kept[reaching(sharesOf(kept), s.topP)]!)
+  if (s.minP > 0) cut(top + Math.log(s.minP))
+  if (s.typicalP < 1) {
+    const shares = sharesOf(kept)
+    const entropy = shares.reduce((sum, p) => sum - (p > 0 ? p * Math.log(p) : 0), 0)
+    const all = kept.map((value, i) => ({
+      value,
+      share: shares[i]!,
+      // From the values, so that equal ones stay equal.
+      far: Math.abs(top - value - Math.log(shares[0]!) - entropy),
+    }))
+    all.sort((a, b) => a.far - b.far)
+    const last =
+      all[
+        reaching(
+          all.map(({ share }) => share),
+          s.typicalP,
+        )
+      ]!
+    kept = all.filter(({ far }) => far <= last.far).map(({ value }) => value)
+  }
+  return new Set(kept)
+}
+
+/** The token chosen from values that `seen` gave: the highest, or a Gumbel-max draw among those left in. */
 export function choose(values: Float64Array, s: SampleSettings, position: number): number {
-  const floor = s.temperature === 0 ? Number.NEGATIVE_INFINITY : floorOf(values, s)
+  const isDrawn = s.temperature > 0
+  const kept = isDrawn ? filtered(values, s) : null
   let best = Number.NEGATIVE_INFINITY
   let choice = 0
   values.forEach((value, token) => {
-    if (value < floor) return
-    const noise = s.temperature === 0 ? 0 : -Math.log(-Math.log(uniformOf(s.seed, position, token)))
+    if (kept && !kept.has(value)) return
+    const noise = isDrawn ? -Math.log(-Math.log(uniformOf(s.seed, position, token))) : 0
     if (value + noise > best) {
       best = value + noise
       choice = token

@@ -31,6 +31,8 @@ interface Row {
   readonly fixed?: string
   /** Seconds for `Retry-After`. */
   readonly retryAfter?: number
+  /** Said in `x-should-retry`, where clients would otherwise guess wrong. */
+  readonly retry?: boolean
 }
 
 const both = <T>(value: T): Record<Dialect, T> => ({ contract: value, openai: value })
@@ -77,6 +79,7 @@ const ROWS = {
   loading: busy('model_loading', 5),
   draining: busy('draining', 5),
   closed: busy('draining', 5),
+  timeout: { status: both(504), type: both('timeout_error'), code: 'timeout', retry: false },
   // 499 is what proxies log for a client that went away; such an answer is written to nobody.
   aborted: { ...refused(499, 'model_error', 'cancelled'), fixed: 'The request was cancelled.' },
   model: broken('model_error', 'model_error', 'The model could not process this request.'),
@@ -122,7 +125,10 @@ export function toHttpError(thrown: unknown, dialect: Dialect, requestId: string
   const message = row.fixed ?? (known ? thrown.message : String(thrown))
   return {
     status,
-    headers: row.retryAfter === undefined ? {} : { 'retry-after': String(row.retryAfter) },
+    headers: {
+      ...(row.retryAfter === undefined ? {} : { 'retry-after': String(row.retryAfter) }),
+      ...(row.retry === undefined ? {} : { 'x-should-retry': String(row.retry) }),
+    },
     body: {
       error: {
         type: row.type[dialect],

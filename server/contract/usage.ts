@@ -6,6 +6,11 @@ export const usageSchema = z.object({
   prompt_tokens: z.number().int(),
   completion_tokens: z.number().int(),
   total_tokens: z.number().int(),
+  prompt_tokens_details: z.object({
+    cached_tokens: z.number().int().openapi({
+      description: 'Prompt tokens whose keys and values were found in the prefix cache.',
+    }),
+  }),
 })
 
 export const finishReason = z.enum(['stop', 'length'])
@@ -18,5 +23,6 @@ export function wireUsage(usage: Usage): WireUsage {
     prompt_tokens: usage.promptTokens,
     completion_tokens: usage.completionTokens,
     total_tokens: usage.totalTokens,
+    prompt_tokens_details: { cached_tokens: usage.cachedTokens },
   }
 }

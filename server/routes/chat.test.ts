@@ -1,8 +1,10 @@
 /** Chat and completions: OpenAI's shapes, whole and streamed, and each dialect's defaults. */
+
 import { expect, test } from 'vitest'
 import { frames, json, testApp, type WireError } from '../../test/server-app.ts'
 import { type ChatChunk, type ChatResponse, chatChunk, chatResponse } from '../contract/chat.ts'
 import { completionResponse } from '../contract/completions.ts'
+import { CACHED_TOKENS } from '../fake-engine.ts'
 
 const messages = [{ role: 'user', content: 'Hello' }]
 const BOTH = ['/chat/completions', '/v1/chat/completions']
@@ -66,7 +68,12 @@ test('include_usage: null on every chunk, counts on a last one without choices',
   expect(all.pop()).toBe('[DONE]')
   const last = all.pop() as ChatChunk
   expect(last.choices).toEqual([])
-  expect(last.usage).toEqual({ prompt_tokens: 12, completion_tokens: 2, total_tokens: 14 })
+  expect(last.usage).toEqual({
+    prompt_tokens: 12,
+    completion_tokens: 2,
+    total_tokens: 14,
+    prompt_tokens_details: { cached_tokens: CACHED_TOKENS },
+  })
   expect((all as ChatChunk[]).map(({ usage }) => usage)).toEqual(all.map(() => null))
 })
 

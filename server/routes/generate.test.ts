@@ -1,4 +1,5 @@
 /** `/generate`: the contract's fields, defaults and frames. */
+
 import { expect, test } from 'vitest'
 import { EngineError } from '../../engine/errors.ts'
 import { frames, json, testApp, type WireError } from '../../test/server-app.ts'
@@ -8,6 +9,7 @@ import {
   generateFrame,
   generateResponse,
 } from '../contract/generate.ts'
+import { CACHED_TOKENS } from '../fake-engine.ts'
 
 test('answers in the contract’s shape, with its defaults', async () => {
   const { engine, post } = testApp({ words: ['a', 'b', 'c.'] })
@@ -103,7 +105,12 @@ test('streams frames whose index rises, the last with reason and usage, then [DO
       token: ' 💡',
       index: 3,
       finish_reason: 'stop',
-      usage: { prompt_tokens: 1, completion_tokens: 4, total_tokens: 5 },
+      usage: {
+        prompt_tokens: 1,
+        completion_tokens: 4,
+        total_tokens: 5,
+        prompt_tokens_details: { cached_tokens: CACHED_TOKENS },
+      },
     },
     '[DONE]',
   ])
@@ -114,10 +121,11 @@ test('streams frames whose index rises, the last with reason and usage, then [DO
 
 test('the index rises even when the last chunk brings no token', async () => {
   const { generateFrames } = await import('./generate.ts')
-  const usage = { promptTokens: 1, completionTokens: 1, totalTokens: 2 }
+  const usage = { promptTokens: 1, cachedTokens: 0, completionTokens: 1, totalTokens: 2 }
+  const piece = { index: 0, logprobs: null, tokens: 1 }
   async function* chunks() {
-    yield { text: 'a', ids: [1], tokens: 1, finishReason: null, usage: null }
-    yield { text: '', ids: [], tokens: 1, finishReason: 'stop' as const, usage }
+    yield { ...piece, text: 'a', ids: [1], finishReason: null, usage: null }
+    yield { ...piece, text: '', ids: [], finishReason: 'stop' as const, usage }
   }
   const indices: number[] = []
   for await (const { index } of generateFrames(chunks(), '')) indices.push(index)

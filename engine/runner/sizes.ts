@@ -1,0 +1,124 @@
+/** How large the runner's buffers are: rows and sequences of a step, pages of the KV cache. Asked of the adapter, never assumed. */
+import { type Device, kvPageBytes, PAGE } from '../../kernels/index.ts'
+import { EngineError } from '../errors.ts'
+import type { DecoderConfig } from '../models/config.ts'
+import { defaultKvBytes } from './kv-memory.ts'
+
+export type KvType = 'f16' | 'f32' | 'int8'
+
+export interface SizeOptions {
+  readonly kv: KvType
+  /** Tokens a sequence may hold; default: the model's own, up to a bound. */
+  readonly contextLength: number | undefined
+  /** Bytes of KV cache, all layers together; default: a share of the adapter's memory. */
+  readonly kvMemory: number | undefined
+  /** Sequences that run at once. */
+  readonly maxSequences: number | undefined
+  /** Rows of prompts in a step. */
+  readonly prefillChunk: number | undefined
+  /** Most tokens drafted ahead. */
+  readonly drafts: number
+  /** Layers of the draft model share the KV memory. */
+  readonly draft: DecoderConfig | null
+}
+
+export interface Sizes {
+  readonly kv: KvType
+  /** Tokens a sequence may hold. */
+  readonly context: number
+  readonly pages: number
+  readonly pagesPerSequence: number
+  readonly slots: number
+  readonly chunk: number
+  readonly drafts: number
+  /** Rows of a step. */
+  readonly rows: number
+  /** Rows of a step that choose a token. */
+  readonly picks: number
+}
+
+/** Contexts longer than this are reserved only when asked for. */
+const DEFAULT_CONTEXT = 8192
+const DEFAULT_SEQUENCES = 16
+const DEFAULT_CHUNK = 64
+/** Rows that a step scores, where a binding holds their logits. */
+const SCORED_ROWS = 8
+
+/** Throws EngineError('bad_request') for what cannot be had, naming the option and the bound. */
+export function sizesOf(device: Device, config: DecoderConfig, options: SizeOptions): Sizes {
+  const { kv, drafts } = options
+  const perBinding = Math.floor(device.caps.maxBinding / pageBytes(config, options))
+  const fits = perBinding * PAGE
+  const context = contextOf(config, fits, options.contextLength, kv)
+  const pagesPerSequence = Math.ceil(context / PAGE)
+  const chunk = whole('prefillChunk', options.prefillChunk ?? DEFAULT_CHUNK, 1, 4096)
+  const logitRows = Math.floor(device.caps.maxBinding / (config.vocabularySize * 4))
+  const most = Math.max(1, logitRows)
+  const asked = options.maxSequences
+  const slots =
+    asked === undefined
+      ? Math.min(DEFAULT_SEQUENCES, most)
+      : whole('maxSequences', asked, 1, Math.min(1024, most))
+  const pages = pagesOf(device, config, pagesPerSequence, slots, options)
+  return {
+    kv,
+    context,
+    pages: Math.min(perBinding, pages),
+    pagesPerSequence,
+    slots,
+    chunk,
+    drafts,
+    rows: chunk + slots * (1 + drafts),
+    picks: Math.min(most, Math.max(SCORED_ROWS, slots * (1 + drafts))),
+  }
+}
+
+/** Of the model and of its draft, whichever is larger. */
+const pageBytes = (config: DecoderConfig, { kv, draft }: SizeOptions): number =>
+  Math.max(kvPageBytes({ ...config, kv }), draft ? kvPageBytes({ ...draft, kv }) : 0)
+
+/** Tokens to reserve: what was asked, else the model's own up to a bound; never more than a layer's binding holds. */
+function contextOf(
+  config: DecoderConfig,
+  fits: number,
+  asked: number | undefined,
+  kv: KvType,
+): number {
+  const most = Math.min(config.contextLength, fits)
+  if (asked === undefined) return Math.min(most, DEFAULT_CONTEXT)
+  const why =
+    most === fits
+      ? `one layer's ${kv} KV cache must fit a binding of the adapter`
+      : "the model's own context"
+  return whole('contextLength', asked, 1, most, why)
+}
+
+/** Pages for the KV memory, at least for one sequence of full length. */
+function pagesOf(
+  device: Device,
+  config: DecoderConfig,
+  least: number,
+  slots: number,
+  options: SizeOptions,
+): number {
+  const { kv, draft, kvMemory } = options
+  const page = (one: DecoderConfig): number => one.layers * kvPageBytes({ ...one, kv })
+  const bytes = page(config) + (draft ? page(draft) : 0)
+  if (kvMemory === undefined) {
+    const most = defaultKvBytes(device.caps.software, slots * least * bytes)
+    return Math.max(least, Math.floor(most / bytes))
+  }
+  const needed = least * bytes
+  if (kvMemory >= needed) return Math.floor(kvMemory / bytes)
+  const message =
+    `kvMemory is ${kvMemory} bytes, but one sequence of ${least * PAGE} tokens takes ${needed} of ${kv}: ` +
+    'give more, or a shorter context.'
+  throw new EngineError('bad_request', message, { param: 'kvMemory' })
+}
+
+function whole(param: string, value: number, low: number, high: number, why?: string): number {
+  if (Number.isInteger(value) && value >= low && value <= high) return value
+  const reason = why ? ` (${why})` : ''
+  const message = `${param} must be a whole number from ${low} to ${high}${reason}; it is ${value}.`
+  throw new EngineError('bad_request', message, { param })
+}
