@@ -77,14 +77,39 @@ export function samplingFrom(flags: SamplingFlags): GenerateOptions {
     'frequencyPenalty',
     'ignoreEos',
   ] as const
-  const given = names.filter((name) => flags[name] !== undefined)
-  return Object.fromEntries(given.map((name) => [name, flags[name]]))
+  return given(flags, names)
+}
+
+/** Those of the named members that are there. */
+function given<T extends object, K extends keyof T>(
+  from: T,
+  names: readonly K[],
+): { [P in K]?: NonNullable<T[P]> } {
+  const there = names.filter((name) => from[name] !== undefined)
+  return Object.fromEntries(there.map((name) => [name, from[name]])) as {
+    [P in K]?: NonNullable<T[P]>
+  }
+}
+
+const UNITS = { '': 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 }
+
+/** A parser of sizes in bytes: 1073741824, 512MB, 1.5GiB. */
+export function bytes(text: string): number {
+  const [, number, unit = ''] = /^(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?$/i.exec(text.trim()) ?? []
+  const value = Math.floor(Number(number) * UNITS[unit.toLowerCase() as keyof typeof UNITS])
+  if (value > 0) return value
+  throw new InvalidArgumentError('Expected a size such as 2GB, 512MB or a number of bytes.')
 }
 
 export interface LoadFlags {
   model?: string
   context?: number
-  kv?: 'f16' | 'f32'
+  kv?: 'f16' | 'f32' | 'int8'
+  kvMemory?: number
+  maxSequences?: number
+  prefillChunk?: number
+  draft?: string
+  speculate?: number
   adapter?: string
 }
 
@@ -93,7 +118,22 @@ export function addLoading(command: Command): Command {
   return command
     .option('--model <model>', 'folder or Hugging Face id (default: SmolLM2-135M-Instruct)')
     .option('--context <n>', 'tokens to reserve for the context', whole(1, 0x7fffffff))
-    .addOption(new Option('--kv <type>', 'number type of the KV cache').choices(['f16', 'f32']))
+    .addOption(
+      new Option('--kv <type>', 'number type of the KV cache (default: f16)').choices([
+        'f16',
+        'f32',
+        'int8',
+      ]),
+    )
+    .option('--kv-memory <size>', 'memory of the KV cache, as in 2GB or 512MB', bytes)
+    .option('--max-sequences <n>', 'sequences that run at once (default: 16)', whole(1, 1024))
+    .option('--prefill-chunk <n>', 'prompt tokens in a step (default: 64)', whole(1, 4096))
+    .option('--draft <model>', 'smaller model that drafts tokens ahead')
+    .option(
+      '--speculate <n>',
+      'tokens to draft ahead, by --draft or by looking them up (default: 4 with --draft, else 0)',
+      whole(0, 16),
+    )
     .option('--adapter <name>', 'auto, gpu, lavapipe, swiftshader, or part of an adapter’s name')
 }
 
@@ -101,7 +141,7 @@ export function addLoading(command: Command): Command {
 export function loadingFrom(flags: LoadFlags): LoadOptions {
   return {
     ...(flags.context === undefined ? {} : { contextLength: flags.context }),
-    ...(flags.kv === undefined ? {} : { kv: flags.kv }),
+    ...given(flags, ['kv', 'kvMemory', 'maxSequences', 'prefillChunk', 'draft', 'speculate']),
     ...(flags.adapter === undefined ? {} : { adapter: flags.adapter }),
   }
 }

@@ -25,7 +25,9 @@ test.each([
   [['generate', 'x', '--temperature', '3'], /0 to 2/],
   [['generate', 'x', '--temperature', ''], /0 to 2/],
   [['generate', 'x', '--max-tokens', '1.5'], /whole number/],
-  [['generate', 'x', '--kv', 'f8'], /f16, f32/],
+  [['generate', 'x', '--kv', 'f8'], /f16, f32, int8/],
+  [['generate', 'x', '--kv-memory', 'much'], /2GB/],
+  [['serve', '--max-sequences', '0'], /from 1 to 1024/],
   [['generate', ''], /no prompt/],
   [['generate'], /no prompt/],
   [['generate', 'x', '--model', 'best_model.pt'], /pickle.*safetensors/],
@@ -74,7 +76,8 @@ describe('generate', () => {
     const sampling =
       '--max-tokens 5 --temperature 0 --top-p 0.5 --top-k 0 --min-p 0.1 --seed 7 --stop lamp --stop fish ' +
       '--repetition-penalty 1.1 --presence-penalty -1 --frequency-penalty 1 --ignore-eos'
-    const loading = '--model m --context 64 --kv f32 --adapter lavapipe'
+    const loading =
+      '--model m --context 64 --kv int8 --kv-memory 1.5GB --max-sequences 8 --prefill-chunk 32 --draft d --speculate 3 --adapter lavapipe'
     const args = ['generate', 'x', ...sampling.split(' '), ...loading.split(' ')]
     const { code, engine, loads } = await run(args)
     expect(code).toBe(0)
@@ -93,7 +96,16 @@ describe('generate', () => {
     })
     expect(loads[0]).toMatchObject({
       model: 'm',
-      options: { contextLength: 64, kv: 'f32', adapter: 'lavapipe' },
+      options: {
+        contextLength: 64,
+        kv: 'int8',
+        kvMemory: 1.5 * 2 ** 30,
+        maxSequences: 8,
+        prefillChunk: 32,
+        draft: 'd',
+        speculate: 3,
+        adapter: 'lavapipe',
+      },
     })
   })
 

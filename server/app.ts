@@ -29,6 +29,8 @@ export interface AppOptions {
   keepAliveMs?: number
   /** How long a stream waits for an early refusal before its first byte. Default 50 ms (the contract allows 100). */
   admissionMs?: number
+  /** Most milliseconds for a request, from its admission. Default: no limit. */
+  timeoutMs?: number
   /** One line for the operator. Default: stderr. */
   log?: (line: string) => void
 }
@@ -43,6 +45,7 @@ export function createApp(options: AppOptions): Hono<Env> {
     version: packageVersion(),
     keepAliveMs: options.keepAliveMs ?? 8000,
     admissionMs: options.admissionMs ?? 50,
+    timeoutMs: options.timeoutMs,
     log: options.log ?? ((line) => process.stderr.write(`${line}\n`)),
   }
   const allowed = options.allowedHosts === undefined ? [] : options.allowedHosts

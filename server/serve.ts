@@ -29,6 +29,8 @@ export interface ServeOptions {
   /** Host names accepted beside this machine's own. Default: none on loopback, any elsewhere. */
   allowedHosts?: readonly string[]
   aliases?: readonly string[]
+  /** Most milliseconds for a request, from its admission. Default: no limit. */
+  timeoutMs?: number
   /** Seconds that answers under way get to finish on shutdown. Default 30. */
   drainSeconds?: number
   onProgress?: (progress: Progress) => void
@@ -87,13 +89,14 @@ async function load(
 }
 
 function createListener(lifecycle: Lifecycle, host: string, options: ServeOptions): Server {
-  const { aliases, log } = options
+  const { aliases, log, timeoutMs } = options
   const allowedHosts = options.allowedHosts ?? (isLoopback(host) ? [] : null)
   const app = createApp({
     lifecycle,
     allowedHosts,
     ...(aliases ? { aliases } : {}),
     ...(log ? { log } : {}),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
   })
   const listener = getRequestListener(app.fetch, {
     overrideGlobalObjects: false,

@@ -9,7 +9,10 @@ export interface WireError {
 }
 
 /** An application whose engine is ready; `logged` gathers the operator's lines. */
-export function testApp(options: FakeOptions = {}, settings: { keepAliveMs?: number } = {}) {
+export function testApp(
+  options: FakeOptions = {},
+  settings: { keepAliveMs?: number; timeoutMs?: number } = {},
+) {
   const engine = new FakeEngine(options)
   const lifecycle = new Lifecycle(engine)
   const logged: string[] = []

@@ -25,7 +25,7 @@ export function addLogits(program: Command, deps: Deps): void {
     .option('--all', 'logits at every position, not only the last')
     .addOption(
       new Option('--kv <type>', 'number type of the KV cache')
-        .choices(['f16', 'f32'])
+        .choices(['f16', 'f32', 'int8'])
         .default('f32'),
     )
     .option('--context <n>', 'tokens to reserve for the context', whole(1, 0x7fffffff))

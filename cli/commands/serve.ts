@@ -21,6 +21,7 @@ interface Flags extends LoadFlags {
   insecure?: boolean
   allowedHost?: string[]
   drain: number
+  timeout?: number
 }
 
 export function addServe(program: Command, deps: Deps): void {
@@ -29,6 +30,7 @@ export function addServe(program: Command, deps: Deps): void {
     .option('--port <port>', 'port to listen on; 0 takes any free one', whole(0, 65535), 8000)
     .option('--insecure', 'allow an address that other machines can reach')
     .option('--allowed-host <name>', 'a Host header to accept beside this machine’s own', several)
+    .option('--timeout <seconds>', 'most time for a request', real(0.001, 86_400))
     .option('--drain <seconds>', 'time that answers get to finish on shutdown', real(0, 3600), 30)
     .action((flags: Flags) => serveModel(deps, flags))
 }
@@ -43,6 +45,7 @@ async function serveModel({ io, parts }: Deps, flags: Flags): Promise<void> {
     port: flags.port,
     insecure: flags.insecure ?? false,
     drainSeconds: flags.drain,
+    ...(flags.timeout === undefined ? {} : { timeoutMs: Math.ceil(flags.timeout * 1000) }),
     ...(flags.allowedHost ? { allowedHosts: flags.allowedHost } : {}),
     ...(model ? { aliases: [model, basename(model)] } : {}),
     onProgress: (step) => progress.report(step),

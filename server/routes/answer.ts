@@ -2,18 +2,21 @@
  * Runs one generation for one request, whole or streamed: the one place where a disconnect, a drain that runs out of
  * time and the engine meet, through one `AbortSignal`.
  */
-import type { Chunk, GenerateResult, Generation } from '../../engine/api.ts'
+import type { Chunk, GenerateOptions, GenerateResult, Generation } from '../../engine/api.ts'
 import { EngineError } from '../../engine/errors.ts'
 import { ApiError, toHttpError } from '../contract/errors.ts'
 import { DONE_FRAME, dataFrame, sseResponse } from '../sse.ts'
 import type { Deps, RequestContext } from './env.ts'
 
-/** Starts the work; the signal is the engine's only way to learn that nobody waits any more. */
-export type Start = (signal: AbortSignal) => Generation
+/** What ends a request from outside: the signal is the engine's only way to learn that nobody waits any more. */
+export type Control = Pick<GenerateOptions, 'signal' | 'timeout'>
+
+/** Starts the work. */
+export type Start = (control: Control) => Generation
 
 /** One generation under way: its signal, and its end (idempotent), which also updates the server's health. */
 interface Job {
-  readonly signal: AbortSignal
+  readonly control: Control
   abort(): void
   end(error?: unknown): void
 }
@@ -29,7 +32,10 @@ function openJob(c: RequestContext, deps: Deps): Job {
   }
   const countOut = deps.lifecycle.begin()
   return {
-    signal: controller.signal,
+    control: {
+      signal: controller.signal,
+      ...(deps.timeoutMs === undefined ? {} : { timeout: deps.timeoutMs }),
+    },
     abort,
     end(error) {
       for (const source of sources) source.removeEventListener('abort', abort)
@@ -49,7 +55,7 @@ export async function answerWhole(
 ): Promise<GenerateResult> {
   const job = openJob(c, deps)
   try {
-    const result = await start(job.signal).result()
+    const result = await start(job.control).result()
     deps.lifecycle.reportSuccess()
     job.end()
     return result
@@ -72,7 +78,7 @@ export async function answerStream(
 ): Promise<Response> {
   const job = openJob(c, deps)
   try {
-    const chunks = start(job.signal)[Symbol.asyncIterator]()
+    const chunks = start(job.control)[Symbol.asyncIterator]()
     const first = chunks.next()
     await settlesWithin(first, deps.admissionMs)
     const events = eventsOf(c, deps, job, frames(resume(first, chunks)))

@@ -1,6 +1,7 @@
 /** Chat and completions: OpenAI's shapes, whole and streamed, and each dialect's defaults. */
 
 import { expect, test } from 'vitest'
+import { EngineError } from '../../engine/errors.ts'
 import { frames, json, testApp, type WireError } from '../../test/server-app.ts'
 import { type ChatChunk, type ChatResponse, chatChunk, chatResponse } from '../contract/chat.ts'
 import { completionResponse } from '../contract/completions.ts'
@@ -59,6 +60,21 @@ test('streams role, text, reason, then [DONE]; no usage unless asked', async () 
     {},
   ])
   expect(chunks.map(({ choices }) => choices[0]?.finish_reason)).toEqual([null, null, null, 'stop'])
+})
+
+test('the server’s time limit goes to the engine, and a request that outruns it is a 504 not to be retried', async () => {
+  const failure = new EngineError('timeout', 'The request took longer than its 250 ms.')
+  const { engine, post } = testApp({ failAfter: { tokens: 0, error: failure } }, { timeoutMs: 250 })
+  const response = await post('/v1/chat/completions', {
+    messages: [{ role: 'user', content: 'x' }],
+  })
+  expect(engine.calls[0]?.options.timeout).toBe(250)
+  expect(response.status).toBe(504)
+  expect(response.headers.get('x-should-retry')).toBe('false')
+  expect((await json<WireError>(response)).error).toMatchObject({
+    type: 'timeout_error',
+    code: 'timeout',
+  })
 })
 
 test('include_usage: null on every chunk, counts on a last one without choices', async () => {

@@ -20,7 +20,7 @@ export async function chat(c: RequestContext, deps: Deps): Promise<Response> {
   const wire = { ...body, max_tokens: maxTokens(body) }
   const options = generateOptions(wire, stopStrings(body.stop), c.var.dialect, engine.defaults)
   const messages = chatMessages(body.messages)
-  const start: Start = (signal) => engine.chat(messages, { ...options, signal })
+  const start: Start = (control) => engine.chat(messages, { ...options, ...control })
   const heading = newHeading(answerId('chatcmpl'), engine.info.id)
   if (body.stream) {
     const wantsUsage = body.stream_options?.include_usage === true

@@ -19,7 +19,7 @@ export async function completions(c: RequestContext, deps: Deps): Promise<Respon
   if (typeof prompt !== 'string') checkIds(engine, prompt, 'prompt')
   const wire = { ...body, max_tokens: body.max_tokens ?? COMPLETION_MAX_TOKENS }
   const options = generateOptions(wire, stopStrings(body.stop), c.var.dialect, engine.defaults)
-  const start: Start = (signal) => engine.generate(prompt, { ...options, signal })
+  const start: Start = (control) => engine.generate(prompt, { ...options, ...control })
   const heading = newHeading(answerId('cmpl'), engine.info.id)
   if (body.stream) {
     const wantsUsage = body.stream_options?.include_usage === true

@@ -17,6 +17,8 @@ export interface Deps {
   keepAliveMs: number
   /** How long a stream waits for an early refusal (which can still have a status) before its first byte. */
   admissionMs: number
+  /** Most milliseconds for a request. */
+  timeoutMs: number | undefined
   /** One line for the operator. */
   log: (line: string) => void
 }

@@ -9,7 +9,7 @@ import { admit, type Deps, type RequestContext } from './env.ts'
 export async function generate(c: RequestContext, deps: Deps): Promise<Response> {
   const { engine, body } = await admit(c, deps, generateRequest)
   const options = generateOptions(body, body.stop_sequences ?? [], c.var.dialect, engine.defaults)
-  const start: Start = (signal) => engine.generate(body.prompt, { ...options, signal })
+  const start: Start = (control) => engine.generate(body.prompt, { ...options, ...control })
   const lead = body.return_full_text ? body.prompt : ''
   if (body.stream) {
     return answerStream(c, deps, start, (chunks) => generateFrames(chunks, lead))
