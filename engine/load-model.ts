@@ -1,25 +1,16 @@
-/** From a model's id to a runner: files, device, weights, buffers, pipelines; and again after a device was lost. */
-import { Device, kvPageBytes, Pipelines } from '../kernels/index.ts'
+/** From a model's id to a runner: files, device, sizes; and again after a device was lost. */
+import { Device } from '../kernels/index.ts'
 import type { LoadOptions, ModelInfo } from './api.ts'
+import { buildRunner } from './build-runner.ts'
 import { EngineError } from './errors.ts'
 import { toEngineError } from './failures.ts'
 import { DEFAULT_MODEL } from './hub/index.ts'
 import { findModel, type ModelFiles } from './model-files.ts'
 import type { DecoderConfig } from './models/config.ts'
-import {
-  createModelBuffers,
-  createSequenceBuffers,
-  type SequenceBuffers,
-} from './runner/buffers.ts'
-import { Decoder } from './runner/decoder.ts'
-import type { DecoderDispatches } from './runner/dispatches.ts'
-import { Drafter } from './runner/drafter.ts'
-import { Runner } from './runner/runner.ts'
+import type { Runner } from './runner/runner.ts'
 import { type Sizes, sizesOf } from './runner/sizes.ts'
-import { warmUp } from './runner/warm-up.ts'
-import type { Drafter as DrafterKind } from './schedule/drafts.ts'
+import type { Drafter } from './schedule/drafts.ts'
 import type { JsonObject } from './weights/json.ts'
-import { loadWeights, type ModelWeights } from './weights/model-weights.ts'
 
 /** A model on a device, ready to run. */
 export interface OpenModel {
@@ -33,7 +24,7 @@ export interface LoadedModel {
   readonly generationConfig: JsonObject
   readonly info: ModelInfo
   readonly sizes: Sizes
-  readonly drafter: DrafterKind
+  readonly drafter: Drafter
   /** Closes what was open and opens a new device, with everything uploaded again. Throws EngineError. */
   reopen(before: OpenModel): Promise<OpenModel>
 }
@@ -124,92 +115,10 @@ async function openOnGpu(
         drafts: draftsOf(options),
         draft: draft?.config ?? null,
       })
-    return { device, ...(await build(device, files, draft, sizes, options)) }
+    const mayShrink = known === null && options.kvMemory === undefined
+    return { device, ...(await buildRunner(device, files, draft, sizes, options, mayShrink)) }
   } catch (error) {
     device.close()
     throw toEngineError(error)
   }
-}
-
-async function build(
-  device: Device,
-  files: ModelFiles,
-  draft: ModelFiles | null,
-  sizes: Sizes,
-  options: LoadOptions,
-): Promise<{ runner: Runner; sizes: Sizes }> {
-  const pipelines = new Pipelines(device)
-  const pageBytes = kvPageBytes({ ...files.config, kv: sizes.kv })
-  const draftBytes = draft ? kvPageBytes({ ...draft.config, kv: sizes.kv }) : 0
-  const weights = await upload(device, files, options)
-  const draftWeights = draft ? await upload(device, draft, options) : null
-  const largest = Math.max(pageBytes, draftBytes)
-  const sequences = await createSequenceBuffers(device, files.config, sizes, largest)
-  const model = await ready(device, pipelines, files, weights, sequences, sizes, options)
-  const small =
-    draft && draftWeights
-      ? await ready(device, pipelines, draft, draftWeights, sequences, sizes, options)
-      : null
-  const runner = new Runner(device, {
-    config: files.config,
-    sizes,
-    sequences,
-    pageBytes,
-    ...model,
-    drafter: small && new Drafter(device, sizes, small.buffers, small.dispatches, draftBytes),
-  })
-  return { runner, sizes }
-}
-
-async function upload(
-  device: Device,
-  { family, config, reading }: ModelFiles,
-  { signal, onProgress }: LoadOptions,
-): Promise<ModelWeights> {
-  return reading(async (checkpoint, checked) => {
-    let done = 0
-    const total = checkpoint.bytes
-    const onBytes = (bytes: number): void => {
-      signal?.throwIfAborted()
-      done += bytes
-      onProgress?.({ phase: 'weights', done: Math.min(done, total), total })
-    }
-    const weights = await loadWeights(device, checkpoint, config, family.tensors, checked, onBytes)
-    onProgress?.({ phase: 'weights', done: total, total })
-    return weights
-  })
-}
-
-/** Buffers and pipelines of a model, every pipeline run once. */
-async function ready(
-  device: Device,
-  pipelines: Pipelines,
-  { config }: ModelFiles,
-  weights: ModelWeights,
-  sequences: SequenceBuffers,
-  sizes: Sizes,
-  { signal, onProgress }: LoadOptions,
-): Promise<{
-  buffers: Awaited<ReturnType<typeof createModelBuffers>>
-  dispatches: DecoderDispatches
-}> {
-  const buffers = await createModelBuffers(device, config, sizes)
-  const decoder = new Decoder(device, pipelines, { config, weights, buffers, sequences, sizes })
-  // Drivers compile when a pipeline first runs: that is part of the work, so it counts as much.
-  let done = 0
-  let total = 0
-  const report = (): void => {
-    signal?.throwIfAborted()
-    onProgress?.({ phase: 'pipelines', done, total })
-  }
-  const dispatches = await decoder.record((compiled, count) => {
-    done = compiled
-    total = 2 * count
-    report()
-  })
-  await warmUp(device, dispatches, buffers, sequences, () => {
-    done = Math.min(done + 1, total)
-    report()
-  })
-  return { buffers, dispatches }
 }

@@ -131,14 +131,14 @@ export async function createModelBuffers(
 /** Throws GpuError when the adapter has no room. */
 export async function createSequenceBuffers(
   device: Device,
-  config: DecoderConfig,
+  /** Of the model, and of its draft. */
+  configs: readonly DecoderConfig[],
   sizes: Sizes,
-  /** The larger of the models' pages. */
-  pageBytes: number,
 ): Promise<SequenceBuffers> {
   const { memory } = device
   const { slots, picks } = sizes
-  const vocabulary = config.vocabularySize
+  const vocabulary = configs[0]?.vocabularySize ?? 0
+  const pages = configs.map((config) => kvPageBytes({ ...config, kv: sizes.kv }))
   const words = (label: string, count: number): Promise<GPUBuffer> =>
     memory.storage(label, 'sampling', count * 4)
   const readbacks = async (label: string, bytes: number): Promise<GPUBuffer[]> => {
@@ -159,7 +159,7 @@ export async function createSequenceBuffers(
     entries: await words('tokens to count', sizes.rows * 2),
     wanted: await words('alternatives wanted', picks),
     details: await words('log-probabilities', picks * DETAIL_WORDS),
-    scratch: await memory.storage('page copy', 'kv-cache', pageBytes),
+    scratch: await memory.storage('page copy', 'kv-cache', Math.max(...pages)),
     readbacks: await readbacks('ids', latest * READBACKS * 4),
     detailReadbacks: await readbacks('log-probabilities', picks * DETAIL_WORDS * 4),
     logitsReadback: await memory.readback('logits', picks * vocabulary * 4),

@@ -84,12 +84,20 @@ function logprobsOf({ logprobs, topLogprobs }: GenerateOptions): number | null {
   return logprobs ? whole('topLogprobs', topLogprobs ?? 0, 0, MOST_ALTERNATIVES) : null
 }
 
+/** Below the least that logits can be divided by, it is greedy. */
+const LEAST_TEMPERATURE = 1e-5
+
+function temperatureOf(asked: number): number {
+  const temperature = within('temperature', asked, 0, 2)
+  return temperature < LEAST_TEMPERATURE ? 0 : temperature
+}
+
 function samplingOf(options: GenerateOptions, vocabulary: number, seed: number): SamplingSpec {
   const bias = biasOf(options.logitBias, vocabulary)
   const allowed = allowedOf(options.allowedTokens, vocabulary)
   return {
     settings: {
-      temperature: within('temperature', options.temperature ?? 1, 0, 2),
+      temperature: temperatureOf(options.temperature ?? 1),
       topK: Math.min(vocabulary, whole('topK', options.topK ?? 0, 0, 2 ** 31)),
       topP: within('topP', options.topP ?? 1, 0, 1, true),
       minP: within('minP', options.minP ?? 0, 0, 1),

@@ -65,6 +65,11 @@ export class Memory {
     buffer.destroy()
   }
 
+  /** Frees every buffer that does not serve `kept`. */
+  freeAllBut(kept: Purpose): void {
+    for (const [buffer, { purpose }] of [...this.#live]) if (purpose !== kept) this.free(buffer)
+  }
+
   freeAll(): void {
     for (const buffer of [...this.#live.keys()]) this.free(buffer)
   }

@@ -1,0 +1,43 @@
+/** Memory that is short: a guess of pages gives way, what somebody asked for does not. */
+import { afterEach, expect, test, vi } from 'vitest'
+import { GpuError } from '../kernels/errors.ts'
+import { Memory } from '../kernels/gpu/memory.ts'
+import { writeRandomLlama } from '../test/random-llama.ts'
+import { Engine } from './engine.ts'
+import { removeFolder } from './weights/fixture.ts'
+
+afterEach(() => vi.restoreAllMocks())
+
+/** No single buffer of the KV cache may be larger. */
+function limitKv(bytes: number): void {
+  const create = Memory.prototype.create
+  vi.spyOn(Memory.prototype, 'create').mockImplementation(function (this: Memory, ...all) {
+    const [label, purpose, size] = all
+    if (purpose === 'kv-cache' && size > bytes) {
+      return Promise.reject(new GpuError('out-of-memory', `${label}: no room for ${size} bytes`))
+    }
+    return create.apply(this, all)
+  })
+}
+
+test('out of memory: fewer pages where their number was a guess, and an error where it was asked for', async () => {
+  const model = await writeRandomLlama({ context: 256 })
+  const inThread = { device: { inThread: true } }
+  try {
+    const roomy = await Engine.load(model.folder, inThread)
+    const { total } = roomy.stats.pages
+    const layerBytes = (roomy.stats.memory.byPurpose['kv-cache'] ?? 0) / model.sizes.layers
+    await roomy.close()
+    limitKv(layerBytes / 3)
+    const tight = await Engine.load(model.folder, inThread)
+    expect(tight.stats.pages.total).toBe(total / 4)
+    expect((await tight.generate([1, 2, 3], { maxTokens: 3 }).result()).ids).toHaveLength(3)
+    await tight.close()
+    const asked = Engine.load(model.folder, { ...inThread, kvMemory: layerBytes * 2 })
+    await expect(asked).rejects.toMatchObject({ code: 'gpu', message: /layer 0 kv: no room/ })
+    limitKv(100)
+    await expect(Engine.load(model.folder, inThread)).rejects.toMatchObject({ code: 'gpu' })
+  } finally {
+    await removeFolder(model.folder)
+  }
+})

@@ -1,0 +1,139 @@
+/** A model's files on a device → a runner: weights uploaded, buffers made, pipelines compiled, bound and run once. */
+import { type Device, GpuError, kvPageBytes, Pipelines } from '../kernels/index.ts'
+import type { LoadOptions } from './api.ts'
+import type { ModelFiles } from './model-files.ts'
+import type { DecoderConfig } from './models/config.ts'
+import {
+  createModelBuffers,
+  createSequenceBuffers,
+  type ModelBuffers,
+  type SequenceBuffers,
+} from './runner/buffers.ts'
+import { Decoder, type DecoderParts } from './runner/decoder.ts'
+import type { DecoderDispatches } from './runner/dispatches.ts'
+import { Drafter } from './runner/drafter.ts'
+import { Runner } from './runner/runner.ts'
+import type { Sizes } from './runner/sizes.ts'
+import { warmUp } from './runner/warm-up.ts'
+import { loadWeights, type ModelWeights } from './weights/model-weights.ts'
+
+/**
+ * Throws GpuError, EngineError; what was made by then is the device's to free.
+ * @param mayShrink fewer pages than planned will do where memory is short
+ */
+export async function buildRunner(
+  device: Device,
+  files: ModelFiles,
+  draft: ModelFiles | null,
+  planned: Sizes,
+  options: LoadOptions,
+  mayShrink: boolean,
+): Promise<{ runner: Runner; sizes: Sizes }> {
+  const pipelines = new Pipelines(device)
+  const weights = await upload(device, files, options)
+  const draftWeights = draft ? await upload(device, draft, options) : null
+  const { sizes, sequences, buffers } = await allocate(
+    device,
+    draft ? [files.config, draft.config] : [files.config],
+    planned,
+    mayShrink,
+  )
+  const [own, small] = buffers as [ModelBuffers, ModelBuffers?]
+  const dispatchesOf = (config: DecoderConfig, of: ModelWeights, on: ModelBuffers) =>
+    record(device, pipelines, { config, weights: of, buffers: on, sequences, sizes }, options)
+  const pageBytes = (config: DecoderConfig): number => kvPageBytes({ ...config, kv: sizes.kv })
+  const dispatches = await dispatchesOf(files.config, weights, own)
+  const drafter =
+    draft && draftWeights && small
+      ? new Drafter(
+          device,
+          sizes,
+          small,
+          await dispatchesOf(draft.config, draftWeights, small),
+          pageBytes(draft.config),
+        )
+      : null
+  const runner = new Runner(device, {
+    config: files.config,
+    sizes,
+    buffers: own,
+    sequences,
+    dispatches,
+    pageBytes: pageBytes(files.config),
+    drafter,
+  })
+  return { runner, sizes }
+}
+
+interface Allocated {
+  readonly sizes: Sizes
+  readonly sequences: SequenceBuffers
+  /** Of each model. */
+  readonly buffers: readonly ModelBuffers[]
+}
+
+/** Everything beside the weights. How much memory an adapter has nobody tells: where it was a guess, fewer pages will do. */
+async function allocate(
+  device: Device,
+  configs: readonly DecoderConfig[],
+  sizes: Sizes,
+  mayShrink: boolean,
+): Promise<Allocated> {
+  try {
+    const sequences = await createSequenceBuffers(device, configs, sizes)
+    const buffers: ModelBuffers[] = []
+    for (const config of configs) buffers.push(await createModelBuffers(device, config, sizes))
+    return { sizes, sequences, buffers }
+  } catch (error) {
+    const isFull = error instanceof GpuError && error.kind === 'out-of-memory'
+    if (!isFull || !mayShrink || sizes.pages === sizes.pagesPerSequence) throw error
+    device.memory.freeAllBut('weights')
+    const pages = Math.max(sizes.pagesPerSequence, Math.floor(sizes.pages / 2))
+    return allocate(device, configs, { ...sizes, pages }, mayShrink)
+  }
+}
+
+async function upload(
+  device: Device,
+  { family, config, reading }: ModelFiles,
+  { signal, onProgress }: LoadOptions,
+): Promise<ModelWeights> {
+  return reading(async (checkpoint, checked) => {
+    let done = 0
+    const total = checkpoint.bytes
+    const onBytes = (bytes: number): void => {
+      signal?.throwIfAborted()
+      done += bytes
+      onProgress?.({ phase: 'weights', done: Math.min(done, total), total })
+    }
+    const weights = await loadWeights(device, checkpoint, config, family.tensors, checked, onBytes)
+    onProgress?.({ phase: 'weights', done: total, total })
+    return weights
+  })
+}
+
+/** Compiles and binds a model's dispatches, and runs every pipeline once. */
+async function record(
+  device: Device,
+  pipelines: Pipelines,
+  parts: DecoderParts,
+  { signal, onProgress }: LoadOptions,
+): Promise<DecoderDispatches> {
+  // Drivers compile when a pipeline first runs: that is part of the work, so it counts as much.
+  let done = 0
+  let total = 0
+  const report = (): void => {
+    signal?.throwIfAborted()
+    onProgress?.({ phase: 'pipelines', done, total })
+  }
+  const dispatches = await new Decoder(device, pipelines, parts).record((compiled, count) => {
+    done = compiled
+    total = 2 * count
+    report()
+  })
+  await warmUp(device, dispatches, parts.buffers, parts.sequences, () => {
+    done = Math.min(done + 1, total)
+    report()
+  })
+  return dispatches
+}
