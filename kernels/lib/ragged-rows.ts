@@ -1,4 +1,4 @@
-/** Rows of several sequences for tests of kernels over them: tokens, positions, slots, page tables. */
+/** Rows of several sequences for tests of kernels over them: tokens, positions, places, page tables. */
 import type { Random } from '../kernel.ts'
 import { PAGE } from './kv-layout.ts'
 
@@ -11,9 +11,9 @@ export const lastPosition = (run: number, length: number, pages: number): number
   Math.max(length - 1, pages * PAGE - 1 - ((run * 7) % (pages * PAGE)))
 
 export interface Ragged {
-  /** (token, position, sequence, slot + 1) for each of `batch` rows, dead (0) up to a multiple of 8. */
+  /** (token, position, slot, place + 1) for each of `batch` rows, dead (0) up to a multiple of 8. */
   readonly rows: Uint32Array
-  /** (first row, rows, sequence, 0) for each run. */
+  /** (first row, rows, slot, 0) for each run. */
   readonly tiles: Uint32Array
 }
 
@@ -29,8 +29,8 @@ export function raggedRows(batch: number, run: number, pages: number, random: Ra
     for (let i = 0; i < count; i++) {
       const position = last - count + 1 + i
       const page = table[(index % 2) * pages + Math.floor(position / PAGE)]!
-      const slot = page * PAGE + (position % PAGE)
-      rows.set([random.below(100), position, index % 2, slot + 1], (first + i) * 4)
+      const place = page * PAGE + (position % PAGE)
+      rows.set([random.below(100), position, index % 2, place + 1], (first + i) * 4)
     }
     tiles.push(first, count, index % 2, 0)
   }

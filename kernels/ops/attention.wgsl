@@ -2,8 +2,8 @@
 // Gimelshein 2018): no score matrix in memory, any length. Eight invocations serve QUERIES queries (rows × the GROUP heads
 // that share a key/value head): side by side they score eight keys, then add up eight runs of a value's dimensions. SPLIT
 // such octets take turns in tiles of keys and add up in order: an answer depends on SPLIT, and not on who shares the tile.
-//   rows (token, position, sequence, slot + 1); tiles (first row, rows of one sequence with rising positions, sequence, 0)
-//   page_table [sequences, MAX_PAGES]; q [rows, HEADS, HALF_PAD] pairs; y [rows, Y_STRIDE] f32, head h at h * 2 * HALF
+//   rows (token, position, slot, place + 1); tiles (first row, rows of one sequence with rising positions, slot, 0)
+//   page_table [slots, MAX_PAGES]; q [rows, HEADS, HALF_PAD] pairs; y [rows, Y_STRIDE] f32, head h at h * 2 * HALF
 @group(0) @binding(0) var<storage, read> q: array<vec4f>;
 @group(0) @binding(1) var<storage, read> rows: array<vec4u>;
 @group(0) @binding(2) var<storage, read> page_table: array<u32>;
@@ -14,8 +14,8 @@ const CHUNKS = HALF_PAD / 4u; // of four pairs
 const HOLD = (CHUNKS + 7u) / 8u; // chunks of a head that an invocation holds
 const TILE = 8u * KEYS;
 const LOWEST = -3.0e38;
-const SLOTS = QUERIES * (KEYS + 1u);
-const SLOTS4 = QUERIES * HOLD * 2u;
+const FLOATS = QUERIES * (KEYS + 1u);
+const VECTORS = QUERIES * HOLD * 2u;
 
 // The same number, but no constant to a compiler: it unrolls loops of few rounds whole, and takes seconds for it.
 fn opaque(bound: u32) -> u32 { return bound + (rows[0].w >> 31u); }

@@ -1,5 +1,5 @@
 // y[r] = W[token of r]: one workgroup a row. Rows whose token lies in another part of a split table are left alone.
-//   rows (token, position, sequence, slot + 1; 0 when dead); a token with its top bit set stands in `latest`
+//   rows (token, position, slot, place + 1; 0 when dead); a token with its top bit set stands in `latest`
 //   latest: ids chosen by earlier dispatches; y [rows, KB * 32] f32
 @group(0) @binding(0) var<storage, read> rows: array<vec4u>;
 @group(0) @binding(1) var<storage, read> latest: array<u32>;

@@ -43,16 +43,16 @@ export const kvStore = defineKernel<KvStoreShape, KvStoreTuning>({
   oracle(one, io) {
     const half = one.headDim / 2
     for (let row = 0; row < one.batch; row++) {
-      const slot = io.rows![row * 4 + 3]! - 1
-      if (slot < 0) continue
+      const at = io.rows![row * 4 + 3]! - 1
+      if (at < 0) continue
       for (let head = 0; head < 2 * one.kvHeads; head++) {
-        const at = (row * 2 * one.kvHeads + head) * paddedHalf(one.headDim)
+        const from = (row * 2 * one.kvHeads + head) * paddedHalf(one.headDim)
         const values = Float64Array.from(
           { length: one.headDim },
-          (_, d) => io.fresh![(at + (d % half)) * 2 + Math.floor(d / half)]!,
+          (_, d) => io.fresh![(from + (d % half)) * 2 + Math.floor(d / half)]!,
         )
         const part = head < one.kvHeads ? 0 : 1
-        const place = { page: Math.floor(slot / PAGE), token: slot % PAGE, part } as const
+        const place = { page: Math.floor(at / PAGE), token: at % PAGE, part } as const
         const cache = io.kv_cache as Uint32Array
         writeHead(layoutOf(one), cache, { ...place, head: head % one.kvHeads }, values)
       }

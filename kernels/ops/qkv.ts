@@ -123,8 +123,8 @@ export const qkv = defineKernel<QkvShape, MatmulTuning>({
   },
   oracle(one, io, weight) {
     for (let m = 0; m < one.batch; m++) {
-      const [, position, , slot] = io.rows!.subarray(m * 4, m * 4 + 4) as Uint32Array
-      if (slot === 0) continue
+      const [, position, , at] = io.rows!.subarray(m * 4, m * 4 + 4) as Uint32Array
+      if (at === 0) continue
       for (let head = 0; head < one.heads + 2 * one.kvHeads; head++) {
         const values = project(one, io, weight, m, head, position!)
         const kvHead = head - one.heads
@@ -134,7 +134,7 @@ export const qkv = defineKernel<QkvShape, MatmulTuning>({
           setPairs(fresh, one, m * 2 * one.kvHeads + kvHead, values)
         } else {
           const part = kvHead < one.kvHeads ? 0 : 1
-          const place = { page: Math.floor((slot! - 1) / PAGE), token: (slot! - 1) % PAGE }
+          const place = { page: Math.floor((at! - 1) / PAGE), token: (at! - 1) % PAGE }
           writeHead(
             one,
             io.kv_cache as Uint32Array,

@@ -1,8 +1,8 @@
 // Projects to queries, keys and values, rotates queries and keys (RoFormer, Su et al. 2021), and writes keys and values
 // into their page. A pair holds dimensions i and i + HALF of one head; heads come queries first, then keys, then values.
-//   x [rows, columns padded to 32]; bias [pairs]; rows (token, position, sequence, slot + 1; 0 when dead)
+//   x [rows, columns padded to 32]; bias [pairs]; rows (token, position, slot, place + 1; 0 when dead)
 //   rotary [positions, HALF] (cos, sin); q [rows, HEADS, HALF_PAD] pairs
-//   keys and values go where `store_kv` of the cache's number type puts them; slot = page * 16 + token
+//   keys and values go where `store_kv` of the cache's number type puts them; place = page * 16 + token
 @group(0) @binding(0) var<storage, read> x: array<vec4f>;
 @group(0) @binding(1) var<storage, read> bias: array<vec2f>;
 @group(0) @binding(2) var<storage, read> rows: array<vec4u>;
