@@ -19,7 +19,10 @@ describe.each([
   })
   afterAll(() => device.close())
 
-  test.each(Object.entries(kernels))('%s', async (_name, declared) => {
+  test.for(Object.entries(kernels))('%s', async ([name, declared], { skip }) => {
+    // Its state lives across barriers there, which lavapipe compiles for half a minute a variant; SwiftShader has it too.
+    const isSlow = name === 'attention' && device.driver === 'lavapipe' && !device.caps.subgroups
+    skip(isSlow, 'attention without subgroups is held on SwiftShader')
     const kernel = declared as unknown as Kernel
     for (const shape of kernel.cases) {
       for (const tuning of tunings(kernel, shape, device.caps)) {

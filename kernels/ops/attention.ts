@@ -119,7 +119,8 @@ export const attention = defineKernel<AttentionShape, AttentionTuning>({
     // Without shuffles the state of an octet lies in shared memory, and compilers take long over it.
     const most = SHUFFLE === 1 ? 8 : 4
     if (QUERIES !== (one.tileRows === 1 ? Math.min(most, groupOf(one)) : most)) return false
-    if (SHUFFLE === 1) return caps.subgroupMin >= 8
+    // Where there are shuffles nothing else is worth trying.
+    if (SHUFFLE === 1 || caps.subgroupMin >= 8) return SHUFFLE === 1 && caps.subgroupMin >= 8
     const hold = Math.ceil(paddedHalf(one.headDim) / 32)
     const words = SPLIT * QUERIES * (KEYS + 1) * 8 + QUERIES * hold * 64 + SPLIT * 34
     return words * 4 <= caps.maxWorkgroupBytes
