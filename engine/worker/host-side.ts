@@ -37,8 +37,12 @@ const ENTRY = new URL(`./main${extname(import.meta.url)}`, import.meta.url)
 /** A worker that does not end by itself is ended, ms. */
 const PATIENCE = 5000
 
+/** The process's own flags, but for the one that speaks of a program given on the command line. */
+const inherited = (flags: readonly string[]): string[] =>
+  flags.filter((flag, i) => !/^--input-type\b/.test(flag) && flags[i - 1] !== '--input-type')
+
 function workerLine(): Line {
-  const worker = new Worker(ENTRY, { name: 'illuminator' })
+  const worker = new Worker(ENTRY, { name: 'illuminator', execArgv: inherited(process.execArgv) })
   const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
   return {
     post: (message) => worker.postMessage(message),
