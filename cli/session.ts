@@ -27,6 +27,8 @@ export async function withEngine<T>(
   const progress = createProgress(io)
   try {
     const engine = await parts.openEngine(model, {
+      // One person at a terminal: room for one sequence, unless more is asked for.
+      maxSequences: 1,
       ...options,
       signal,
       onProgress: (step) => progress.report(step),
