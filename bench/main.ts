@@ -9,11 +9,14 @@ import { appendRun, commitOf, historyFile, readRuns } from './history.ts'
 import { figureTable, kernelTable } from './report/figures-table.ts'
 import { runsTable } from './report/runs-table.ts'
 import { brief } from './report/table.ts'
+import { missedLine, wantedTable } from './report/wanted-table.ts'
 import { runKernels } from './run-kernels.ts'
 import { benchModel, FULL, SHORT } from './suites/model.ts'
+import { benchServing, FULL_SERVING, SHORT_SERVING } from './suites/serving.ts'
 
 interface Options {
   model?: string
+  bf16?: string
   adapter?: string
   only?: string
   allTunings?: boolean
@@ -71,6 +74,23 @@ async function modelPart(options: Options): Promise<Part> {
   return { what: `model ${suite.model}`, adapter, driver, figures: suite.figures, failures: [] }
 }
 
+async function servingPart(options: Options): Promise<Part> {
+  const lengths = options.full ? FULL_SERVING : SHORT_SERVING
+  const suite = await benchServing({
+    ...lengths,
+    repeats: options.repeats ?? lengths.repeats,
+    model: options.model,
+    bf16: options.bf16,
+    load: options.adapter ? { adapter: options.adapter } : {},
+    note,
+  })
+  const { adapter, driver, figures } = suite
+  say(`\n${suite.model} (${suite.weights}), serving, on ${adapter} (${driver})`)
+  say(`\n${wantedTable(figures)}\n\n${missedLine(figures)}`)
+  say('Every repeat brought the ids of the same prompts alone, cold, undisturbed, without drafts.')
+  return { what: `serving ${suite.model}`, adapter, driver, figures, failures: [] }
+}
+
 /** Runs suites one after another, records what they measured, and fails when a figure was refused. */
 async function measure(parts: readonly ((options: Options) => Promise<Part>)[], options: Options) {
   const done: Part[] = []
@@ -125,6 +145,11 @@ function program(): Command {
       withModel(suiteCommand('model', 'Prefill, decode, first token and load.')).action(
         (options: Options) => measure([modelPart], options),
       ),
+    )
+    .addCommand(
+      withModel(suiteCommand('serving', 'Many at once, prefixes, admission, event loops, drafts.'))
+        .option('--bf16 <folder>', "the model's BF16 form; default: written for the run")
+        .action((options: Options) => measure([servingPart], options)),
     )
     .addCommand(
       new Command('report')

@@ -24,3 +24,10 @@ export function spreadOf(values: readonly number[]): Spread {
 export function mapSpread(spread: Spread, change: (value: number) => number): Spread {
   return spreadOf([change(spread.min), change(spread.median), change(spread.max)])
 }
+
+/** The smallest value that `share` of all values do not exceed (nearest rank). Throws RangeError on none. */
+export function percentileOf(values: readonly number[], share: number): number {
+  if (values.length === 0) throw new RangeError('no values: a percentile needs at least one.')
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] as number
+}

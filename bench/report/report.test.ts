@@ -4,6 +4,7 @@ import type { Run } from '../history.ts'
 import { figureTable, kernelTable } from './figures-table.ts'
 import { runsTable } from './runs-table.ts'
 import { brief, table } from './table.ts'
+import { missedLine, wantedTable } from './wanted-table.ts'
 
 it('aligns names to the left and figures to the right', () => {
   expect(table(['name', 'ms'], [['a', '1.25'], ['longer']])).toBe(
@@ -36,6 +37,23 @@ it('prints figures and kernels', () => {
     copies: 8,
   }
   expect(kernelTable([row])).toMatch(/linear: q4 +1\.00 +2\.00 +3\.00 +4\.50 +30\.0 +61\.3$/)
+})
+
+it('sets figures beside what is wanted, judged at the median', () => {
+  const spread = { min: 1, median: 2, max: 3, unit: 'x', runs: 3 }
+  const figures = [
+    { name: 'plain', ...spread },
+    { name: 'kept', ...spread, wanted: { is: '>=', bound: 2 } },
+    { name: 'kept too', ...spread, wanted: { is: '<=', bound: 2 } },
+    { name: 'missed', ...spread, wanted: { is: '<', bound: 2 } },
+  ] as const
+  const text = wantedTable(figures)
+  expect(text).toMatch(/^plain +1\.00 +2\.00 +3\.00 +x +3$/m)
+  expect(text).toMatch(/^kept +>= 2 +1\.00 +2\.00 +3\.00 +x +3 +yes$/m)
+  expect(text).toMatch(/^kept too +<= 2 .* yes$/m)
+  expect(text).toMatch(/^missed +< 2 .* NO$/m)
+  expect(missedLine(figures)).toBe('MISSED here: 1 of 3 bounds, each at its median: missed.')
+  expect(missedLine(figures.slice(0, 3))).toBe('All 2 bounds hold, each at its median.')
 })
 
 const run = (median: number, more: Partial<Run> = {}): Run => ({
