@@ -94,7 +94,7 @@ function given<T extends object, K extends keyof T>(
 const UNITS = { '': 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 }
 
 /** A parser of sizes in bytes: 1073741824, 512MB, 1.5GiB. */
-export function bytes(text: string): number {
+function bytes(text: string): number {
   const [, number, unit = ''] = /^(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?$/i.exec(text.trim()) ?? []
   const value = Math.floor(Number(number) * UNITS[unit.toLowerCase() as keyof typeof UNITS])
   if (value > 0) return value

@@ -1,22 +1,26 @@
 /** Memory that is short: a guess of pages gives way, what somebody asked for does not. */
 import { afterEach, expect, test, vi } from 'vitest'
-import { GpuError } from '../kernels/errors.ts'
-import { Memory } from '../kernels/gpu/memory.ts'
+import { Device, GpuError } from '../kernels/index.ts'
 import { writeRandomLlama } from '../test/random-llama.ts'
 import { Engine } from './engine.ts'
 import { removeFolder } from './weights/fixture.ts'
 
 afterEach(() => vi.restoreAllMocks())
 
+const realOpen = Device.open.bind(Device)
+
 /** No single buffer of the KV cache may be larger. */
 function limitKv(bytes: number): void {
-  const create = Memory.prototype.create
-  vi.spyOn(Memory.prototype, 'create').mockImplementation(function (this: Memory, ...all) {
-    const [label, purpose, size] = all
-    if (purpose === 'kv-cache' && size > bytes) {
-      return Promise.reject(new GpuError('out-of-memory', `${label}: no room for ${size} bytes`))
-    }
-    return create.apply(this, all)
+  vi.spyOn(Device, 'open').mockImplementation(async (options) => {
+    const device = await realOpen(options)
+    const create = device.memory.create.bind(device.memory)
+    vi.spyOn(device.memory, 'create').mockImplementation((...all) => {
+      const [label, purpose, size] = all
+      if (purpose !== 'kv-cache' || size <= bytes) return create(...all)
+      const message = `${label}: no room for ${size} bytes`
+      return Promise.reject(new GpuError('out-of-memory', message))
+    })
+    return device
   })
 }
 

@@ -1,7 +1,8 @@
 /**
  * How many rows of prompts a step may take while answers are streaming: as many as let it last about twice as long as a
  * step without them, so that a long prompt never makes those who read wait much longer than they are used to
- * (Sarathi-Serve, Agrawal et al. 2024). Learnt from the steps themselves.
+ * (Sarathi-Serve, Agrawal et al. 2024). Learnt from the steps themselves. Rows cost by the tile: what is left of the last
+ * one is free.
  */
 import { ROW_TILE } from '../kernels/index.ts'
 import type { Step } from './schedule/step.ts'
@@ -9,45 +10,51 @@ import type { Step } from './schedule/step.ts'
 /** A step with prompts may take so many times what one without takes. */
 const STRETCH = 2
 const WEIGHT = 0.3
-/** Before anything is known. */
-const FIRST_ROWS = 2 * ROW_TILE
+/** Fewer rows are not worth a step's attention. */
+const FEWEST_ROWS = ROW_TILE / 2
+
+const tilesOf = (rows: number): number => Math.ceil(rows / ROW_TILE)
 
 export class Pace {
   /** Milliseconds of a step of decoding rows alone. */
   #decoding: number | null = null
-  /** Milliseconds that a row of a prompt adds. */
-  #row: number | null = null
+  /** Milliseconds that a further tile of rows takes. */
+  #tile: number | null = null
 
   /** A step took so many milliseconds. */
   note(step: Step, took: number): void {
-    const prompt = promptRows(step)
-    if (prompt === 0) this.#decoding = blend(this.#decoding, took)
-    else if (prompt === rowsOf(step)) this.#row = blend(this.#row, took / prompt)
-    else if (this.#decoding !== null) {
-      this.#row = blend(this.#row, Math.max(took - this.#decoding, took / 100) / prompt)
+    const rows = step.runs.reduce((sum, run) => sum + run.rows, 0)
+    const decoding = rows - promptRows(step)
+    const more = tilesOf(rows) - tilesOf(decoding)
+    if (decoding === rows) this.#decoding = blend(this.#decoding, took)
+    else if (decoding === 0) this.#tile = blend(this.#tile, took / tilesOf(rows))
+    else if (this.#decoding !== null && more > 0) {
+      this.#tile = blend(this.#tile, Math.max(took - this.#decoding, took / 100) / more)
     }
   }
 
-  /** Rows of prompts for the next step. `streaming`: sequences that somebody reads as they grow. */
+  /**
+   * Rows of prompts for the next step.
+   * @param chunk the most, and what a step takes when nobody reads along
+   * @param streaming sequences that somebody reads as they grow
+   */
   budget(chunk: number, streaming: number): number {
     if (streaming === 0) return chunk
-    if (this.#decoding === null || this.#row === null) return Math.min(chunk, FIRST_ROWS)
-    const rows = (this.#decoding * (STRETCH - 1)) / this.#row
-    const tiles = Math.floor(rows / ROW_TILE) * ROW_TILE
-    return Math.min(chunk, Math.max(ROW_TILE, tiles))
+    const known = this.#decoding !== null && this.#tile !== null && this.#tile > 0
+    const more = known ? Math.floor((this.#decoding! * (STRETCH - 1)) / this.#tile!) : 1
+    const rows = (tilesOf(streaming) + more) * ROW_TILE - streaming
+    return Math.min(chunk, rows < FEWEST_ROWS ? rows + ROW_TILE : rows)
   }
 
   /** Forgets: another device may be another adapter. */
   reset(): void {
     this.#decoding = null
-    this.#row = null
+    this.#tile = null
   }
 }
 
 const blend = (before: number | null, now: number): number =>
   before === null ? now : before + (now - before) * WEIGHT
-
-const rowsOf = (step: Step): number => step.runs.reduce((sum, run) => sum + run.rows, 0)
 
 /** Rows of runs that are more than one row and its drafts: prompts, and what was sent back and came again. */
 const promptRows = (step: Step): number =>
