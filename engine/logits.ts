@@ -30,7 +30,11 @@ export async function scoreIds(
     sampling: GREEDY_SPEC,
   }
   const rows: Float32Array[] = []
-  await run(host, spec, { onLogits: (more) => rows.push(...more) })
+  await run(host, spec, {
+    onLogits: (first, more) => {
+      for (const [i, row] of more.entries()) rows[first + i] = row
+    },
+  })
   const greedy: number[] = []
   const count = options.greedy ?? 0
   if (count > 0) {

@@ -18,8 +18,8 @@ export interface Job {
   readonly request: Request
   readonly sampling: Sampling
   onIds(ids: readonly number[], details: readonly LogprobDetail[] | null): void
-  /** Logits of the scored rows, in their order. */
-  onLogits(rows: readonly Float32Array[]): void
+  /** Logits after the tokens from place `first` on; the same again where it had to start anew. */
+  onLogits(first: number, rows: readonly Float32Array[]): void
   /** Once: the request ended by itself or by `end`, or with an error. */
   onEnd(outcome: { ending: Ending; error: null } | { ending: null; error: EngineError }): void
 }
@@ -160,9 +160,9 @@ export class Loop {
     const step = this.#steps.shift()
     if (!step) return // everything was ended meanwhile
     this.#pace.note(step, took)
-    for (const [i, { request }] of step.runs.entries()) {
+    for (const [i, { request, position, rows, picks }] of step.runs.entries()) {
       const { logits } = outcomes[i] as RunOutcome
-      if (logits) this.#jobs.get(request)?.onLogits(logits)
+      if (logits) this.#jobs.get(request)?.onLogits(position + rows - picks, logits)
     }
     for (const { run, ids } of this.#scheduler.commit(step, outcomes)) {
       const job = this.#jobs.get(run.request)

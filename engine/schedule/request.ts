@@ -81,6 +81,12 @@ export class Request {
     return this.tokens.length + this.pending - this.computed
   }
 
+  /** All ids that are wanted are there or under way. */
+  get isSpent(): boolean {
+    const { score, maxTokens } = this.options
+    return score === 'none' && this.generated + this.pending >= maxTokens
+  }
+
   /** Must the host know the last id before the next step can be planned? */
   get waitsForHost(): boolean {
     return this.options.stepwise || this.options.drafts > 0 || this.options.score !== 'none'

@@ -140,9 +140,9 @@ export class Scheduler {
     const wanted = decoding ? 1 : Math.min(request.remaining, draft.prompt)
     const rows = options.score === 'all' ? Math.min(wanted, draft.picks) : wanted
     const ends = computed + rows === tokens.length + request.pending
-    if (rows < 1 || (ends && this.#isSpent(request))) return
-    const drafts = ends ? draftsFor(request, draft.picks - 1, this.#options.drafter) : NO_DRAFTS
-    if (!this.#makeRoom(request, computed + rows + drafts.count, draft)) return
+    if (rows < 1 || (ends && request.isSpent)) return
+    if (!this.#makeRoom(request, computed + rows, draft)) return
+    const drafts = ends ? this.#draft(request, computed + rows, draft) : NO_DRAFTS
     const picks = options.score === 'all' ? rows : ends ? 1 + drafts.count : 0
     draft.runs.push({
       request,
@@ -162,9 +162,10 @@ export class Scheduler {
     this.#space.publish(request, draft.number)
   }
 
-  /** No further id is wanted. */
-  #isSpent({ options, generated, pending }: Request): boolean {
-    return options.score === 'none' && generated + pending >= options.maxTokens
+  /** Drafts behind `length` tokens; none where they want a page that is not there, as nobody makes room for a guess. */
+  #draft(request: Request, length: number, { picks, tables }: Draft): Run['drafts'] {
+    const drafts = draftsFor(request, picks - 1, this.#options.drafter)
+    return this.#space.grow(request, length + drafts.count, tables) ? drafts : NO_DRAFTS
   }
 
   /** Pages for `length` tokens; takes them from the youngest. False: the request itself was that. */

@@ -19,7 +19,7 @@ import type {
 /** What becomes of a request. */
 export interface RequestListener {
   onIds?(ids: readonly number[], details: readonly LogprobDetail[] | null): void
-  onLogits?(rows: readonly Float32Array[]): void
+  onLogits?(first: number, rows: readonly Float32Array[]): void
   onEnd(ending: Ending, cachedTokens: number): void
   onError(error: EngineError): void
 }
@@ -175,7 +175,7 @@ export class HostSide {
     const listener = this.#listeners.get(event.number)
     if (!listener) return
     if (event.type === 'ids') listener.onIds?.(event.ids, event.details)
-    else if (event.type === 'logits') listener.onLogits?.(event.rows)
+    else if (event.type === 'logits') listener.onLogits?.(event.first, event.rows)
     else {
       this.#listeners.delete(event.number)
       if (event.type === 'ended') listener.onEnd(event.ending, event.cachedTokens)

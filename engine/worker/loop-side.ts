@@ -19,7 +19,7 @@ export function serveLoop(port: MessagePort): void {
 class LoopSide {
   readonly #port: MessagePort
   readonly #loading = new AbortController()
-  #loaded: Promise<{ model: LoadedModel; loop: Loop } | null> = Promise.resolve(null)
+  #loaded: Promise<void> = Promise.resolve()
   #model: LoadedModel | null = null
   #loop: Loop | null = null
   readonly #requests = new Map<number, Request>()
@@ -51,7 +51,7 @@ class LoopSide {
     }
   }
 
-  async #load({ model: name, options }: Extract<ToLoop, { type: 'load' }>): Promise<null> {
+  async #load({ model: name, options }: Extract<ToLoop, { type: 'load' }>): Promise<void> {
     try {
       const onProgress = (progress: Progress): void => this.#post({ type: 'progress', progress })
       const { signal } = this.#loading
@@ -60,11 +60,10 @@ class LoopSide {
       this.#loop = new Loop(model, () => this.#schedule())
       const { info, generationConfig, config, sizes } = model
       const facts = { info, generationConfig, eosIds: config.eosIds, drafts: sizes.drafts }
-      this.#post({ type: 'loaded', facts, stats: this.#stats(model, this.#loop) })
+      this.#post({ type: 'loaded', facts, stats: this.#stats(this.#loop) })
     } catch (error) {
       this.#post({ type: 'load failed', error: plain(toEngineError(error)) })
     }
-    return null
   }
 
   #submit(number: number, spec: RequestSpec): void {
@@ -85,7 +84,7 @@ class LoopSide {
       request,
       sampling: ready,
       onIds: (ids, details) => this.#tell({ type: 'ids', number, ids, details }),
-      onLogits: (rows) => this.#tell({ type: 'logits', number, rows }),
+      onLogits: (first, rows) => this.#tell({ type: 'logits', number, first, rows }),
       onEnd: ({ ending, error }) => {
         this.#requests.delete(number)
         this.#tell(
@@ -116,14 +115,14 @@ class LoopSide {
 
   #flush(): void {
     this.#scheduled = false
-    const { model, loop } = { model: this.#model, loop: this.#loop }
-    if (!model || !loop) return
+    const loop = this.#loop
+    if (!loop) return
     const events = this.#events
     this.#events = []
-    this.#post({ type: 'turn', events, stats: this.#stats(model, loop) })
+    this.#post({ type: 'turn', events, stats: this.#stats(loop) })
   }
 
-  #stats(_model: LoadedModel, loop: Loop): EngineStats {
+  #stats(loop: Loop): EngineStats {
     const { device, runner } = loop.open
     const { counts } = loop
     const { active, idle } = performance.eventLoopUtilization()

@@ -46,7 +46,7 @@ export type LoopEvent =
       ids: readonly number[]
       details: readonly LogprobDetail[] | null
     }
-  | { type: 'logits'; number: number; rows: readonly Float32Array[] }
+  | { type: 'logits'; number: number; first: number; rows: readonly Float32Array[] }
   | { type: 'ended'; number: number; ending: Ending; cachedTokens: number }
   | { type: 'failed'; number: number; error: PlainError }
 
