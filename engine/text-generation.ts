@@ -26,6 +26,8 @@ export interface GenerationOptions {
   readonly timeout: number | undefined
 }
 
+const cancelled = (): EngineError => new EngineError('aborted', 'The request was cancelled.')
+
 export class TextGeneration implements Generation {
   readonly #host: GenerationHost
   readonly #choices: readonly ChoiceStream[]
@@ -41,6 +43,7 @@ export class TextGeneration implements Generation {
   #error: EngineError | null = null
   #ended = false
   #iterated = false
+  #left = false
   #wake: (() => void) | null = null
 
   constructor(host: GenerationHost, choices: readonly ChoiceStream[], options: GenerationOptions) {
@@ -60,20 +63,42 @@ export class TextGeneration implements Generation {
     return this.#result
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Chunk, void, undefined> {
+  [Symbol.asyncIterator](): AsyncIterableIterator<Chunk, void, undefined> {
+    const chunks = this.#iterate()
+    return {
+      next: () => chunks.next(),
+      // A generator would answer this only after the chunk that is awaited.
+      return: () => {
+        this.#leave()
+        return chunks.return()
+      },
+      [Symbol.asyncIterator]() {
+        return this
+      },
+    }
+  }
+
+  async *#iterate(): AsyncGenerator<Chunk, void, undefined> {
     this.#iterated = true
     this.#start()
     try {
-      for (;;) {
+      while (!this.#left) {
         const chunk = this.#chunks.shift()
+        if (chunk && this.#options.signal?.aborted) throw this.#error ?? cancelled()
         if (chunk) yield chunk
         else if (this.#error) throw this.#error
         else if (this.#ended) return
         else await new Promise<void>((resolve) => (this.#wake = resolve))
       }
     } finally {
-      if (!this.#ended) this.#abort()
+      this.#leave()
     }
+  }
+
+  /** Whoever iterated does so no more. */
+  #leave(): void {
+    this.#left = true
+    if (this.#iterated && !this.#ended) this.#abort()
   }
 
   #start(): void {
@@ -94,7 +119,7 @@ export class TextGeneration implements Generation {
   }
 
   readonly #abort = (): void => {
-    this.#giveUp(new EngineError('aborted', 'The request was cancelled.'))
+    this.#giveUp(cancelled())
   }
 
   #timeOut(timeout: number): void {
