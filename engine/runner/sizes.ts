@@ -4,7 +4,8 @@ import { EngineError } from '../errors.ts'
 import type { DecoderConfig } from '../models/config.ts'
 import { defaultKvBytes } from './kv-memory.ts'
 
-export type KvType = 'f16' | 'f32' | 'int8'
+const KV_TYPES = ['f16', 'f32', 'int8'] as const
+export type KvType = (typeof KV_TYPES)[number]
 
 export interface SizeOptions {
   readonly kv: KvType
@@ -47,6 +48,10 @@ const SCORED_ROWS = 8
 /** Throws EngineError('bad_request') for what cannot be had, naming the option and the bound. */
 export function sizesOf(device: Device, config: DecoderConfig, options: SizeOptions): Sizes {
   const { kv, drafts } = options
+  if (!KV_TYPES.includes(kv)) {
+    const message = `kv must be one of ${KV_TYPES.join(', ')}; it is ${String(kv)}.`
+    throw new EngineError('bad_request', message, { param: 'kv' })
+  }
   const perBinding = Math.floor(device.caps.maxBinding / pageBytes(config, options))
   const fits = perBinding * PAGE
   const context = contextOf(config, fits, options.contextLength, kv)
