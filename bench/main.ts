@@ -1,16 +1,18 @@
 /** `npm run bench`: how fast the kernels and a whole model are here, beside what the adapter can do. */
 import { dirname } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
-import { EngineError } from '../engine/index.ts'
+import { Engine, EngineError } from '../engine/index.ts'
 import { GpuError } from '../kernels/index.ts'
 import { BenchError } from './failure.ts'
 import type { Figure } from './figures.ts'
 import { appendRun, commitOf, historyFile, readRuns } from './history.ts'
 import { figureTable, kernelTable } from './report/figures-table.ts'
+import { identityTable } from './report/identity-table.ts'
 import { runsTable } from './report/runs-table.ts'
 import { brief } from './report/table.ts'
 import { missedLine, wantedTable } from './report/wanted-table.ts'
 import { runKernels } from './run-kernels.ts'
+import { checkIdentity, FULL_IDENTITY, SHORT_IDENTITY } from './suites/identity.ts'
 import { benchModel, FULL, SHORT } from './suites/model.ts'
 import { benchServing, FULL_SERVING, SHORT_SERVING } from './suites/serving.ts'
 
@@ -91,6 +93,24 @@ async function servingPart(options: Options): Promise<Part> {
   return { what: `serving ${suite.model}`, adapter, driver, figures, failures: [] }
 }
 
+/** Nothing of it is a speed: it is not recorded. Throws BenchError where an id differs or a condition did not come about. */
+async function identity(options: Options): Promise<void> {
+  const report = await checkIdentity({
+    ...(options.full ? FULL_IDENTITY : SHORT_IDENTITY),
+    load: (more) =>
+      Engine.load(options.model, {
+        ...(options.adapter ? { adapter: options.adapter } : {}),
+        ...more,
+      }),
+    note,
+  })
+  const { model, weights, adapter, driver, differences, missed, ids } = report
+  say(`\n${model} (${weights}), the same ids whatever the company, on ${adapter} (${driver})`)
+  say(`\n${identityTable(report)}\n\n${differences} differences in ${ids} ids.`)
+  if (differences > 0) throw new BenchError(`${differences} of ${ids} ids depend on the company.`)
+  if (missed > 0) throw new BenchError(`Conditions did not come about ${missed} times.`)
+}
+
 /** Runs suites one after another, records what they measured, and fails when a figure was refused. */
 async function measure(parts: readonly ((options: Options) => Promise<Part>)[], options: Options) {
   const done: Part[] = []
@@ -117,10 +137,12 @@ function positive(text: string): number {
   throw new InvalidArgumentError('it must be a whole number above 0.')
 }
 
+const ADAPTER = 'auto, gpu, lavapipe, swiftshader, or part of a name'
+
 function suiteCommand(name: string, summary: string): Command {
   return new Command(name)
     .description(summary)
-    .option('--adapter <name>', 'auto, gpu, lavapipe, swiftshader, or part of a name')
+    .option('--adapter <name>', ADAPTER)
     .option('--full', 'more sizes and repeats')
     .option('--repeats <n>', 'timed repeats', positive)
 }
@@ -150,6 +172,13 @@ function program(): Command {
       withModel(suiteCommand('serving', 'Many at once, prefixes, admission, event loops, drafts.'))
         .option('--bf16 <folder>', "the model's BF16 form; default: written for the run")
         .action((options: Options) => measure([servingPart], options)),
+    )
+    .addCommand(
+      withModel(new Command('identity'))
+        .description('Are ids the same whatever the company? Compares, times nothing.')
+        .option('--adapter <name>', ADAPTER)
+        .option('--full', 'more prompts')
+        .action(identity),
     )
     .addCommand(
       new Command('report')
