@@ -1,15 +1,16 @@
-/** Ten thousand requests that are given up, at any moment and in every way: nothing of them stays behind. */
+/** Requests that are given up, at any moment and in every way: nothing of them stays behind. */
 import { readFileSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { Random } from '../kernels/kernel.ts'
+import { Random } from '../kernels/index.ts'
 import { type RandomLlama, TEXT_VOCABULARY, writeRandomLlama } from '../test/random-llama.ts'
+import { SLOW } from '../test/slow-adapter.ts'
 import type { GenerateOptions } from './api.ts'
 import { Engine } from './engine.ts'
 import { removeFolder } from './weights/fixture.ts'
 
-const ABORTS = 10_000
+const ABORTS = SLOW ? 1000 : 10_000
 /** Requests at once; a third of them runs. */
 const CLIENTS = 24
 const SLOTS = 8
@@ -112,8 +113,8 @@ test(`${ABORTS} aborts leave no chunk, no page, no buffer and no memory behind`,
   expect(calls.buffers).toBe(before.calls.buffers)
   expect(restarts).toBe(0)
   for (const count of Object.values(seen)) expect(count).toBeGreaterThan(ABORTS / 10)
-  if (process.env.VERBOSE)
-    console.log(seen, resident.map((x) => (x / 2 ** 20).toFixed(1)).join(' '))
+  // The first thousands fill V8's heaps and the driver's pools.
+  if (SLOW) return
   const half = resident.slice(resident.length / 2)
   const quarter = Math.floor(half.length / 4)
   const growth = median(half.slice(-quarter)) - median(half.slice(0, quarter))

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { expandBf16 } from '../test/expand-bf16.ts'
 import { describeShared } from '../test/shared-folder.ts'
+import { SLOW } from '../test/slow-adapter.ts'
 import { Engine } from './engine.ts'
 
 interface Reference {
@@ -18,8 +19,7 @@ interface Golden {
 }
 
 const TOLERANCE = 0.02
-/** SwiftShader takes minutes for what lavapipe does in seconds: there the 4-bit form alone is held, to its last logits and first ids. */
-const SLOW = process.env.ILLUMINATOR_ADAPTER === 'swiftshader'
+/** On SwiftShader the 4-bit form alone is held, to its last logits and first ids. */
 const FORMS: readonly ('q4' | 'bf16')[] = SLOW ? ['q4'] : ['q4', 'bf16']
 const MOST_IDS = SLOW ? 2 : 64
 /** Where the reference leads by less, greedy ids may part. */

@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { Device, GpuError } from '../kernels/index.ts'
 import { type RandomLlama, TEXT_VOCABULARY, writeRandomLlama } from '../test/random-llama.ts'
+import { SLOW } from '../test/slow-adapter.ts'
 import type { GenerateOptions, GenerateResult } from './api.ts'
 import { Engine } from './engine.ts'
 import type { EngineError } from './errors.ts'
@@ -71,7 +72,9 @@ const lose = (): void => devices.at(-1)?.gpu.destroy()
 const failOpening = (): unknown =>
   opening.mockRejectedValueOnce(new GpuError('no-adapter', 'There is no adapter today.'))
 
-describe('lost 20 times while eight sequences run', () => {
+const LOSSES = SLOW ? 5 : 20
+
+describe(`lost ${LOSSES} times while eight sequences run`, () => {
   const requests: readonly [number[], GenerateOptions][] = [
     [ids(20), { temperature: 0 }],
     [ids(33, 1), { ...SAMPLED, seed: 7 }],
@@ -81,7 +84,7 @@ describe('lost 20 times while eight sequences run', () => {
     [ids(70, 5), { ...SAMPLED, seed: 10, logprobs: true, topLogprobs: 2, presencePenalty: 1 }],
     [ids(1, 6), { temperature: 0, logitBias: { 9: 2 }, allowedTokens: ids(100, 6) }],
   ]
-  const TOKENS = 300
+  const TOKENS = SLOW ? 100 : 300
 
   test('every sequence ends, and with the very tokens and log-probabilities of a quiet day', async () => {
     const quiet: GenerateResult[] = []
@@ -98,7 +101,7 @@ describe('lost 20 times while eight sequences run', () => {
       return generation.result()
     })
     await until(() => engine.stats.running === 8)
-    for (let loss = 1; loss <= 20; loss++) {
+    for (let loss = 1; loss <= LOSSES; loss++) {
       // Now while tokens are computed again, now while most decode.
       const at = tokens
       await steps(1 + (loss % 3))
@@ -109,7 +112,7 @@ describe('lost 20 times while eight sequences run', () => {
     }
     const loud = await Promise.all(running)
     expect(loud.map(({ choices }) => choices)).toEqual(quiet.map(({ choices }) => choices))
-    expect(engine.stats.restarts).toBe(before.restarts + 20)
+    expect(engine.stats.restarts).toBe(before.restarts + LOSSES)
     expect(engine.stats.pages.inUse).toBe(0)
     expect(engine.stats.memory).toEqual(before.memory)
   })

@@ -32,7 +32,15 @@ export { Device, type DeviceOptions } from './gpu/device.ts'
 export { Pipelines } from './gpu/pipeline.ts'
 export { type Copy, type Dispatch, replay, type Segment } from './gpu/plan.ts'
 export { Recorder } from './gpu/recorder.ts'
-export { defineKernel, type Kernel, roundUp, type Shape, type Tuning, tunings } from './kernel.ts'
+export {
+  defineKernel,
+  type Kernel,
+  Random,
+  roundUp,
+  type Shape,
+  type Tuning,
+  tunings,
+} from './kernel.ts'
 export type { KvType } from './lib/fragments.ts'
 export { kvPageBytes, PAGE, paddedHalf } from './lib/kv-layout.ts'
 export { ROW_TILE } from './lib/matmul.ts'
@@ -40,5 +48,5 @@ export { ATTENTION_TILE } from './ops/attention.ts'
 export { LATEST } from './ops/embed.ts'
 export { DETAIL_WORDS, MOST_ALTERNATIVES } from './ops/logprobs.ts'
 export { packSettings, SETTINGS_BYTES } from './ops/sample.ts'
-export type { SampleSettings } from './ops/sample-oracle.ts'
+export { chooseToken, type SampleSettings, seenLogit } from './ops/sample-oracle.ts'
 export { attentionTuning, defaultTuning, matmulTuning } from './tune.ts'

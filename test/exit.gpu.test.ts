@@ -3,9 +3,10 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { removeFolder } from '../engine/weights/fixture.ts'
 import { exitCode, runCommand, startModule } from './command-line.ts'
 import { type RandomLlama, writeRandomLlama } from './random-llama.ts'
+import { SLOW } from './slow-adapter.ts'
 
 // SwiftShader keeps no compiled shaders: every start takes it seconds.
-const RUNS = process.env.ILLUMINATOR_ADAPTER === 'swiftshader' ? 10 : 50
+const RUNS = SLOW ? 10 : 50
 /** Milliseconds that a process may live on after `close()`. */
 const LIMIT = 1000
 

@@ -2,11 +2,11 @@
  * The promise "the same tokens whatever the company" on tiny random models of many shapes: 200 prompts × 64 tokens, both
  * greedy and seeded. On SwiftShader, whose step takes many times as long, 20 prompts × 16 tokens.
  */
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, expect, test } from 'vitest'
 import { Engine } from '../../engine/index.ts'
 import { removeFolder } from '../../engine/weights/fixture.ts'
-import { openAdapter } from '../../kernels/index.ts'
 import { type RandomLlamaOptions, writeRandomLlama } from '../../test/random-llama.ts'
+import { SLOW } from '../../test/slow-adapter.ts'
 import { checkIdentity } from './identity.ts'
 
 const TINY = { layers: 1, context: 1024, hidden: 32, intermediate: 64 } as const
@@ -57,27 +57,29 @@ const MODELS: Record<string, RandomLlamaOptions> = {
   },
 }
 
-let isSlow: boolean
+const PROMPTS = SLOW ? 4 : 40
+const TOKENS = SLOW ? 16 : 64
+
 const folders: string[] = []
-beforeAll(async () => {
-  isSlow = (await openAdapter()).driver === 'swiftshader'
-})
 afterAll(async () => {
   for (const folder of folders) await removeFolder(folder)
 })
 
-test.each(Object.entries(MODELS))('%s: 40 prompts × 64 tokens', async (title, options) => {
-  const { folder } = await writeRandomLlama({ seed: 11, ...options })
-  folders.push(folder)
-  const report = await checkIdentity({
-    prompts: isSlow ? 4 : 40,
-    tokens: isSlow ? 16 : 64,
-    seed: title.length,
-    load: (more) => Engine.load(folder, { ...more, device: { inThread: true } }),
-    note: () => undefined,
-  })
-  for (const condition of report.conditions) {
-    expect(condition).toMatchObject({ differences: 0, missed: 0, first: null })
-  }
-  expect(report.conditions.length).toBe(15)
-})
+test.each(Object.entries(MODELS))(
+  `%s: ${PROMPTS} prompts × ${TOKENS} tokens`,
+  async (title, options) => {
+    const { folder } = await writeRandomLlama({ seed: 11, ...options })
+    folders.push(folder)
+    const report = await checkIdentity({
+      prompts: PROMPTS,
+      tokens: TOKENS,
+      seed: title.length,
+      load: (more) => Engine.load(folder, { ...more, device: { inThread: true } }),
+      note: () => undefined,
+    })
+    for (const condition of report.conditions) {
+      expect(condition).toMatchObject({ differences: 0, missed: 0, first: null })
+    }
+    expect(report.conditions.length).toBe(15)
+  },
+)

@@ -1,6 +1,6 @@
 /** Tokens chosen on the GPU for a whole batch, each sequence by its own settings, with and without drafts, against the CPU oracle. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { choose, seen } from '../../kernels/ops/sample-oracle.ts'
+import { chooseToken, seenLogit } from '../../kernels/index.ts'
 import { type RandomLlama, TEXT_VOCABULARY, writeRandomLlama } from '../../test/random-llama.ts'
 import type { GenerateOptions, LoadOptions } from '../api.ts'
 import { Engine } from '../engine.ts'
@@ -76,9 +76,9 @@ describe('sampling', () => {
         const counts = countsOf(prompt, got.slice(0, step), TEXT_VOCABULARY)
         const values = Float64Array.from(logits, (logit, token) => {
           const known = { bias: biases.get(token) ?? 0, allowed: allowed?.includes(token) ?? true }
-          return seen({ logit, count: counts[token] as number, ...known }, settings)
+          return seenLogit({ logit, count: counts[token] as number, ...known }, settings)
         })
-        expect(choose(values, settings, prompt.length - 1 + step), `${i}, ${step}`).toBe(id)
+        expect(chooseToken(values, settings, prompt.length - 1 + step), `${i}, ${step}`).toBe(id)
         const mass = logits.reduce((sum, logit) => sum + Math.exp(logit), 0)
         const expected = (logits[id] as number) - Math.log(mass)
         expect(logprobs?.[step]?.logprob).toBeCloseTo(expected, 3)

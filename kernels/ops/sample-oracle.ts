@@ -36,7 +36,7 @@ export const isPenalised = (s: SampleSettings): boolean =>
   s.repetition !== 1 || s.presence !== 0 || s.frequency !== 0
 
 /** A logit after penalties, bias, mask and temperature; -Infinity when it is not allowed. */
-export function seen({ logit, count, bias, allowed }: Token, s: SampleSettings): number {
+export function seenLogit({ logit, count, bias, allowed }: Token, s: SampleSettings): number {
   let v = logit
   if (isPenalised(s)) {
     if (count !== 0) v = v > 0 ? v / s.repetition : v * s.repetition
@@ -115,8 +115,8 @@ function filtered(values: Float64Array, s: SampleSettings): Set<number> {
   return new Set(kept)
 }
 
-/** The token chosen from values that `seen` gave: the highest, or a Gumbel-max draw among those left in. */
-export function choose(values: Float64Array, s: SampleSettings, position: number): number {
+/** The token chosen from values that `seenLogit` gave: the highest, or a Gumbel-max draw among those left in. */
+export function chooseToken(values: Float64Array, s: SampleSettings, position: number): number {
   const isDrawn = s.temperature > 0
   const kept = isDrawn ? filtered(values, s) : null
   let best = Number.NEGATIVE_INFINITY

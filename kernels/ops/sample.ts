@@ -1,7 +1,7 @@
 /** Penalties, bias, mask, filters and the draw of the next token, on the GPU; see sample.wgsl. */
 import { type Arrays, defineKernel, type Random } from '../kernel.ts'
 import { ranking, samplingRules } from '../lib/fragments.ts'
-import { choose, isPenalised, type SampleSettings, seen } from './sample-oracle.ts'
+import { chooseToken, isPenalised, type SampleSettings, seenLogit } from './sample-oracle.ts'
 
 /** `mode` picks the settings of a test; the kernel itself reads them from a buffer. */
 export type SampleShape = { batch: number; vocabulary: number; mode: Mode | 'each its own' }
@@ -153,7 +153,7 @@ function oracle({ batch, vocabulary, mode }: SampleShape, io: Arrays): void {
     }
     const values = Float64Array.from({ length: vocabulary }, (_, i) => {
       const word = io.mask![slot * maskWords(vocabulary) + (i >>> 5)]!
-      return seen(
+      return seenLogit(
         {
           logit: io.logits![p * vocabulary + i]!,
           count: counts[i]!,
@@ -163,7 +163,7 @@ function oracle({ batch, vocabulary, mode }: SampleShape, io: Arrays): void {
         settings,
       )
     })
-    io.latest![out] = choose(values, settings, io.rows![row * 4 + 1]!)
+    io.latest![out] = chooseToken(values, settings, io.rows![row * 4 + 1]!)
   }
 }
 
