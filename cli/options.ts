@@ -101,16 +101,18 @@ function bytes(text: string): number {
   throw new InvalidArgumentError('Expected a size such as 2GB, 512MB or a number of bytes.')
 }
 
-export interface LoadFlags {
+type Passed =
+  | 'kv'
+  | 'kvMemory'
+  | 'maxSequences'
+  | 'prefillChunk'
+  | 'draft'
+  | 'speculate'
+  | 'adapter'
+
+export interface LoadFlags extends Pick<LoadOptions, Passed> {
   model?: string
   context?: number
-  kv?: 'f16' | 'f32' | 'int8'
-  kvMemory?: number
-  maxSequences?: number
-  prefillChunk?: number
-  draft?: string
-  speculate?: number
-  adapter?: string
 }
 
 /** Adds the options of everything that loads a model. */

@@ -48,5 +48,10 @@ export { ATTENTION_TILE } from './ops/attention.ts'
 export { LATEST } from './ops/embed.ts'
 export { DETAIL_WORDS, MOST_ALTERNATIVES } from './ops/logprobs.ts'
 export { packSettings, SETTINGS_BYTES } from './ops/sample.ts'
-export { chooseToken, type SampleSettings, seenLogit } from './ops/sample-oracle.ts'
+export {
+  chooseToken,
+  PLAIN as PLAIN_SAMPLING,
+  type SampleSettings,
+  seenLogit,
+} from './ops/sample-oracle.ts'
 export { attentionTuning, defaultTuning, matmulTuning } from './tune.ts'

@@ -20,6 +20,21 @@ export interface SampleSettings {
   masked: boolean
 }
 
+/** Every token as likely as the model says. */
+export const PLAIN: SampleSettings = {
+  temperature: 1,
+  topP: 1,
+  minP: 0,
+  typicalP: 1,
+  repetition: 1,
+  presence: 0,
+  frequency: 0,
+  topK: 0,
+  seed: 0,
+  biased: false,
+  masked: false,
+}
+
 /** What the kernel reads of one token. */
 export interface Token {
   logit: number

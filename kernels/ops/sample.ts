@@ -1,48 +1,36 @@
 /** Penalties, bias, mask, filters and the draw of the next token, on the GPU; see sample.wgsl. */
 import { type Arrays, defineKernel, type Random } from '../kernel.ts'
 import { ranking, samplingRules } from '../lib/fragments.ts'
-import { chooseToken, isPenalised, type SampleSettings, seenLogit } from './sample-oracle.ts'
+import { chooseToken, isPenalised, PLAIN, type SampleSettings, seenLogit } from './sample-oracle.ts'
 
 /** `mode` picks the settings of a test; the kernel itself reads them from a buffer. */
 export type SampleShape = { batch: number; vocabulary: number; mode: Mode | 'each its own' }
 export type SampleTuning = { WG: number }
 
-const PLAIN: SampleSettings = {
-  temperature: 1,
-  topP: 1,
-  minP: 0,
-  typicalP: 1,
-  repetition: 1,
-  presence: 0,
-  frequency: 0,
-  topK: 0,
-  seed: 7,
-  biased: false,
-  masked: false,
-}
+const SEEDED: SampleSettings = { ...PLAIN, seed: 7 }
 const PENALTIES = { repetition: 1.3, presence: 0.5, frequency: 0.25 }
-const GREEDY: SampleSettings = { ...PLAIN, temperature: 0 }
-const USUAL: SampleSettings = { ...PLAIN, temperature: 0.7, topK: 50, topP: 0.9, seed: 99 }
+const GREEDY: SampleSettings = { ...SEEDED, temperature: 0 }
+const USUAL: SampleSettings = { ...SEEDED, temperature: 0.7, topK: 50, topP: 0.9, seed: 99 }
 
 const MODES = {
   greedy: GREEDY,
   'greedy with penalties': { ...GREEDY, ...PENALTIES },
   'greedy with all': { ...GREEDY, ...PENALTIES, biased: true, masked: true },
-  plain: PLAIN,
-  hot: { ...PLAIN, temperature: 1.7, seed: 4000000000 },
-  penalties: { ...PLAIN, ...PENALTIES },
-  bias: { ...PLAIN, biased: true },
-  mask: { ...PLAIN, masked: true },
-  'nothing allowed': { ...PLAIN, masked: true, topK: 5, topP: 0.9, minP: 0.1, typicalP: 0.9 },
-  'few allowed': { ...PLAIN, masked: true, topK: 5, topP: 0.95 },
-  'top-k': { ...PLAIN, topK: 5 },
-  'top-p': { ...PLAIN, topP: 0.4 },
-  'min-p': { ...PLAIN, minP: 0.2 },
-  'typical-p': { ...PLAIN, typicalP: 0.3 },
-  'wide top-k': { ...PLAIN, topK: 1000, topP: 0.9999999 },
-  'top-p, min-p': { ...PLAIN, topP: 0.7, minP: 0.15 },
-  'top-k, typical-p': { ...PLAIN, temperature: 3, topK: 20, typicalP: 0.95, seed: 1 },
-  'all but one': { ...PLAIN, topP: 1e-12, seed: 3 },
+  plain: SEEDED,
+  hot: { ...SEEDED, temperature: 1.7, seed: 4000000000 },
+  penalties: { ...SEEDED, ...PENALTIES },
+  bias: { ...SEEDED, biased: true },
+  mask: { ...SEEDED, masked: true },
+  'nothing allowed': { ...SEEDED, masked: true, topK: 5, topP: 0.9, minP: 0.1, typicalP: 0.9 },
+  'few allowed': { ...SEEDED, masked: true, topK: 5, topP: 0.95 },
+  'top-k': { ...SEEDED, topK: 5 },
+  'top-p': { ...SEEDED, topP: 0.4 },
+  'min-p': { ...SEEDED, minP: 0.2 },
+  'typical-p': { ...SEEDED, typicalP: 0.3 },
+  'wide top-k': { ...SEEDED, topK: 1000, topP: 0.9999999 },
+  'top-p, min-p': { ...SEEDED, topP: 0.7, minP: 0.15 },
+  'top-k, typical-p': { ...SEEDED, temperature: 3, topK: 20, typicalP: 0.95, seed: 1 },
+  'all but one': { ...SEEDED, topP: 1e-12, seed: 3 },
   usual: USUAL,
   'crowded lane': USUAL,
   all: {
