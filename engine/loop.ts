@@ -114,12 +114,12 @@ export class Loop {
   async #turn(): Promise<boolean> {
     const { runner } = this.#open
     if (this.#steps.length === 0 && !this.#launch()) return false
-    while (this.#steps.length < MOST_AHEAD && this.#isShort() && this.#launch());
+    while (this.#steps.length < MOST_AHEAD && this.#isShort() && this.#launchAhead());
     const many = Math.max(1, Math.floor(this.#steps.length / 2))
     if (many === 1) {
       await runner.waitUntilNear()
       if (this.#stopped) return false
-      if (this.#steps.length < 2 && this.#mayLaunchAhead()) this.#launch()
+      if (this.#steps.length < 2) this.#launchAhead()
     }
     for (const { outcomes, took } of await runner.collect(many)) this.#commit(outcomes, took)
     this.#failures = 0
@@ -129,6 +129,10 @@ export class Loop {
 
   #isShort(): boolean {
     return (this.#open.runner.expected ?? SHORT) < SHORT
+  }
+
+  #launchAhead(): boolean {
+    return this.#mayLaunchAhead() && this.#launch()
   }
 
   #mayLaunchAhead(): boolean {

@@ -66,11 +66,6 @@ export class Runner {
     return this.#parts.sizes
   }
 
-  /** Steps launched and not yet collected. */
-  get inFlight(): number {
-    return this.#launched.length
-  }
-
   /** Dispatches that a token of one sequence takes. */
   get dispatchesPerToken(): number {
     const { dispatches } = this.#parts

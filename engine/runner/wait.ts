@@ -51,11 +51,6 @@ export class StepClock {
     this.#expected.set(kind, Math.min(before + (seen - before) * WEIGHT, seen / ASLEEP))
     return took
   }
-
-  /** Forgets what steps took: the first ones compile. */
-  reset(): void {
-    this.#expected.clear()
-  }
 }
 
 /** Maps `buffer` and copies `bytes` out of it; `expected` ms is what the work before it takes. Throws GpuError. */

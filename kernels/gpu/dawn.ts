@@ -1,7 +1,4 @@
-/**
- * Opens Dawn's adapters. The choice itself is in `adapter-choice.ts`; here are the probes of the real machine.
- * Whoever opens an adapter must hold `root` as long as any device of it lives: Node crashes when it is collected.
- */
+/** Opens Dawn's adapters. The choice itself is in `adapter-choice.ts`; here are the probes of the real machine. */
 import { existsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { pathToFileURL } from 'node:url'
@@ -27,8 +24,6 @@ import {
 export type { AdapterChoice, Driver } from './adapter-choice.ts'
 
 export interface OpenedAdapter {
-  /** Dawn's root: hold it as long as any device lives. */
-  root: GPU
   adapter: GPUAdapter
   driver: Driver
   name: string
@@ -220,15 +215,31 @@ async function loadDawn(load: () => Promise<DawnModule>): Promise<DawnModule> {
   return dawn
 }
 
+/**
+ * Dawn's root objects, by copy and flags. Never let go: Node crashes when one is collected while a callback of a device
+ * of it is to come, and even a destroyed device has some.
+ */
+const roots = new Map<DawnModule, Map<string, GPU>>()
+
+function rootOf(dawn: DawnModule, flags: string[]): GPU {
+  const ofDawn = roots.get(dawn) ?? new Map<string, GPU>()
+  roots.set(dawn, ofDawn)
+  const key = flags.join(' ')
+  const root = ofDawn.get(key) ?? dawn.create(flags)
+  ofDawn.set(key, root)
+  return root
+}
+
 async function request(dawn: DawnModule, flags: string[]): Promise<Probe<Found>> {
-  const root = dawn.create(flags)
   try {
-    const adapter = await root.requestAdapter({ powerPreference: 'high-performance' })
+    const adapter = await rootOf(dawn, flags).requestAdapter({
+      powerPreference: 'high-performance',
+    })
     if (adapter === null) return { found: null, offered: [] }
     const { info } = adapter
     const name = info.description || info.device || info.vendor
     return {
-      found: { root, adapter, driver: driverOf(info), name, vendor: info.vendor },
+      found: { adapter, driver: driverOf(info), name, vendor: info.vendor },
       offered: [name],
     }
   } catch (error) {

@@ -1,7 +1,7 @@
 /**
- * One open GPU: Dawn's root object held for life, the device with the adapter's own limits, error scopes around every
- * creation, and one place where an uncaptured error or a lost device is noticed. Dawn's Node bindings do not throw: an
- * invalid pipeline "runs" and leaves zeros, so nothing is created outside `scoped`.
+ * One open GPU: the device with the adapter's own limits, error scopes around every creation, and one place where an
+ * uncaptured error or a lost device is noticed. Dawn's Node bindings do not throw: an invalid pipeline "runs" and leaves
+ * zeros, so nothing is created outside `scoped`.
  */
 import { GpuError } from '../errors.ts'
 import type { Capabilities } from './capabilities.ts'
@@ -58,14 +58,11 @@ export class Device {
   readonly vendor: string
   readonly driver: OpenedAdapter['driver']
   readonly reason: string
-  // Node crashes when Dawn's root is collected while a device is in use; dropped last, in close().
-  #root: GPU | null
   #failure: GpuError | null = null
   #watchers = new Set<(error: GpuError) => void>()
   #closing = false
 
   private constructor(opened: OpenedAdapter, gpu: GPUDevice, caps: Capabilities) {
-    this.#root = opened.root
     this.gpu = gpu
     this.caps = caps
     this.name = opened.name
@@ -182,11 +179,10 @@ export class Device {
     this.#closing = true
     this.memory.freeAll()
     this.gpu.destroy()
-    this.#root = null
   }
 
   get open(): boolean {
-    return this.#root !== null
+    return !this.#closing
   }
 }
 
