@@ -124,6 +124,10 @@ export interface Timings {
 
 /** An answer under way: iterate it for chunks, or await `result()`. Leaving the loop cancels the work. */
 export interface Generation extends AsyncIterable<Chunk> {
+  /** Tokens of the prompt, known before anything runs. */
+  readonly promptTokens: number
+  /** Most tokens that all choices may have together. */
+  readonly mostTokens: number
   result(): Promise<GenerateResult>
 }
 

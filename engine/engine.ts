@@ -144,13 +144,11 @@ export class Engine {
     )
     const { signal } = options
     const { timeout } = parameters
-    const host = requestsOf(
-      this.#host,
-      ids,
-      parameters,
-      Math.min(parameters.maxTokens ?? room, room),
-    )
-    return new TextGeneration(host, choices, { promptTokens: ids.length, signal, timeout })
+    const maxTokens = Math.min(parameters.maxTokens ?? room, room)
+    const host = requestsOf(this.#host, ids, parameters, maxTokens)
+    const mostTokens = maxTokens * choices.length
+    const promptTokens = ids.length
+    return new TextGeneration(host, choices, { promptTokens, mostTokens, signal, timeout })
   }
 
   #detokenizer(stop: readonly string[]): Detokenizer | null {

@@ -21,6 +21,8 @@ export interface GenerationHost {
 
 export interface GenerationOptions {
   readonly promptTokens: number
+  /** Of all choices together. */
+  readonly mostTokens: number
   readonly signal: AbortSignal | undefined
   /** Milliseconds. */
   readonly timeout: number | undefined
@@ -56,6 +58,14 @@ export class TextGeneration implements Generation {
     })
     // Whoever only iterates hears of an error there.
     this.#result.catch(() => undefined)
+  }
+
+  get promptTokens(): number {
+    return this.#options.promptTokens
+  }
+
+  get mostTokens(): number {
+    return this.#options.mostTokens
   }
 
   result(): Promise<GenerateResult> {

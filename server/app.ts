@@ -3,10 +3,13 @@
  * tests drive it through `app.request()` and `serve.ts` puts it behind a listener.
  */
 import { Hono } from 'hono'
+import { ANYONE, type Caller } from './auth/caller.ts'
 import { dialectOf } from './contract/dialect.ts'
 import { ApiError, toHttpError } from './contract/errors.ts'
 import { openApiDocument } from './contract/openapi.ts'
 import type { Lifecycle } from './lifecycle.ts'
+import { type Gate, OPEN_GATE } from './limits/gate.ts'
+import type { OnAnswered } from './observe/answered.ts'
 import { requestId } from './request-id.ts'
 import { describe } from './routes/answer.ts'
 import { chat } from './routes/chat.ts'
@@ -31,6 +34,12 @@ export interface AppOptions {
   admissionMs?: number
   /** Most milliseconds for a request, from its admission. Default: no limit. */
   timeoutMs?: number
+  /** Who a request comes from. Default: anyone. */
+  identify?: (c: RequestContext) => Caller | Promise<Caller>
+  /** Counts requests and tokens. Default: lets everybody in. */
+  gate?: Gate
+  /** Hears of every answer, once. */
+  onAnswered?: OnAnswered
   /** One line for the operator. Default: stderr. */
   log?: (line: string) => void
 }
@@ -46,6 +55,8 @@ export function createApp(options: AppOptions): Hono<Env> {
     keepAliveMs: options.keepAliveMs ?? 8000,
     admissionMs: options.admissionMs ?? 50,
     timeoutMs: options.timeoutMs,
+    gate: options.gate ?? OPEN_GATE,
+    onAnswered: options.onAnswered ?? (() => undefined),
     log: options.log ?? ((line) => process.stderr.write(`${line}\n`)),
   }
   const allowed = options.allowedHosts === undefined ? [] : options.allowedHosts
@@ -59,6 +70,7 @@ export function createApp(options: AppOptions): Hono<Env> {
   app.use(async (c, next) => {
     const host = c.req.header('host') ?? new URL(c.req.url).host
     checkCaller(host, c.req.header('origin'), allowed)
+    c.set('caller', (await options.identify?.(c)) ?? ANYONE)
     await next()
   })
   addRoutes(app, deps)

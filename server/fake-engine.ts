@@ -116,9 +116,13 @@ export class FakeEngine implements ServedEngine {
       )
     }
     const chunks = this.#run(promptTokens, options)
+    const seen: Chunk[] = []
+    const watched = watch(chunks, seen)
     return {
-      [Symbol.asyncIterator]: () => chunks,
-      result: () => collect(chunks),
+      promptTokens,
+      mostTokens: Math.min(options.maxTokens ?? contextLength, contextLength - promptTokens),
+      [Symbol.asyncIterator]: () => watched,
+      result: () => collect(watched, seen),
     }
   }
 
@@ -186,11 +190,20 @@ function chunkOf(
   }
 }
 
-async function collect(chunks: AsyncIterable<Chunk>): Promise<GenerateResult> {
+async function* watch(chunks: AsyncIterable<Chunk>, seen: Chunk[]): AsyncGenerator<Chunk, void> {
+  for await (const chunk of chunks) {
+    seen.push(chunk)
+    yield chunk
+  }
+}
+
+/** Reads what is left; the result of all that was seen. */
+async function collect(rest: AsyncIterable<Chunk>, seen: Chunk[]): Promise<GenerateResult> {
   const started = performance.now()
   let text = ''
   const ids: number[] = []
-  for await (const chunk of chunks) {
+  for await (const _ of rest);
+  for (const chunk of seen) {
     text += chunk.text
     ids.push(...chunk.ids)
     if (chunk.finishReason && chunk.usage) {

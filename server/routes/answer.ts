@@ -1,67 +1,37 @@
-/**
- * Runs one generation for one request, whole or streamed: the one place where a disconnect, a drain that runs out of
- * time and the engine meet, through one `AbortSignal`.
- */
-import type { Chunk, GenerateOptions, GenerateResult, Generation } from '../../engine/api.ts'
-import { EngineError } from '../../engine/errors.ts'
-import { ApiError, toHttpError } from '../contract/errors.ts'
+/** Answers a request with one generation, whole or streamed. */
+import type { Chunk, GenerateResult } from '../../engine/api.ts'
+import { toHttpError } from '../contract/errors.ts'
 import { DONE_FRAME, dataFrame, sseResponse } from '../sse.ts'
 import type { Deps, RequestContext } from './env.ts'
+import { Job, type JobRequest, left, requestOf, type Start } from './job.ts'
 
-/** What ends a request from outside: the signal is the engine's only way to learn that nobody waits any more. */
-export type Control = Pick<GenerateOptions, 'signal' | 'timeout'>
-
-/** Starts the work. */
-export type Start = (control: Control) => Generation
-
-/** One generation under way: its signal, and its end (idempotent), which also updates the server's health. */
-interface Job {
-  readonly control: Control
-  abort(): void
-  end(error?: unknown): void
-}
-
-function openJob(c: RequestContext, deps: Deps): Job {
-  const controller = new AbortController()
-  const abort = () => controller.abort()
-  // By hand and not `AbortSignal.any`: the stop signal outlives every request and must not keep them.
-  const sources = [c.req.raw.signal, deps.lifecycle.stopSignal]
-  for (const source of sources) {
-    if (source.aborted) abort()
-    else source.addEventListener('abort', abort, { once: true })
-  }
-  const countOut = deps.lifecycle.begin()
-  return {
-    control: {
-      signal: controller.signal,
-      ...(deps.timeoutMs === undefined ? {} : { timeout: deps.timeoutMs }),
-    },
-    abort,
-    end(error) {
-      for (const source of sources) source.removeEventListener('abort', abort)
-      if (error instanceof EngineError && error.code === 'gpu') {
-        deps.lifecycle.reportFault(error.message)
-      }
-      countOut()
-    },
-  }
-}
+export type { Start } from './job.ts'
 
 /** The whole answer; rejects with the engine's error. */
 export async function answerWhole(
   c: RequestContext,
   deps: Deps,
+  model: string,
   start: Start,
 ): Promise<GenerateResult> {
-  const job = openJob(c, deps)
+  return wholeAnswer(deps, requestOf(c, model), start)
+}
+
+/** The same for a request that no route made. */
+export async function wholeAnswer(
+  deps: Deps,
+  request: JobRequest,
+  start: Start,
+): Promise<GenerateResult> {
+  const job = new Job(deps, request, start)
   try {
-    const result = await start(job.control).result()
-    deps.lifecycle.reportSuccess()
+    for await (const _ of job.chunks());
+    const result = await job.generation.result()
     job.end()
     return result
   } catch (error) {
     job.end(error)
-    throw stopReason(deps, error)
+    throw job.reason(error)
   }
 }
 
@@ -73,12 +43,13 @@ export async function answerWhole(
 export async function answerStream(
   c: RequestContext,
   deps: Deps,
+  model: string,
   start: Start,
   frames: (chunks: AsyncIterable<Chunk>) => AsyncIterable<unknown>,
 ): Promise<Response> {
-  const job = openJob(c, deps)
+  const job = new Job(deps, requestOf(c, model), start)
   try {
-    const chunks = start(job.control)[Symbol.asyncIterator]()
+    const chunks = job.chunks()
     const first = chunks.next()
     await settlesWithin(first, deps.admissionMs)
     const events = eventsOf(c, deps, job, frames(resume(first, chunks)))
@@ -86,12 +57,12 @@ export async function answerStream(
       keepAliveMs: deps.keepAliveMs,
       onCancel() {
         job.abort()
-        job.end()
+        job.end(left())
       },
     })
   } catch (error) {
     job.end(error)
-    throw stopReason(deps, error)
+    throw job.reason(error)
   }
 }
 
@@ -103,16 +74,15 @@ async function* eventsOf(
 ): AsyncGenerator<string, void> {
   try {
     for await (const payload of payloads) yield dataFrame(payload)
-    deps.lifecycle.reportSuccess()
     job.end()
     yield DONE_FRAME
   } catch (error) {
     job.end(error)
-    const { body, ours } = toHttpError(stopReason(deps, error), c.var.dialect, c.var.requestId)
+    const { body, ours } = toHttpError(job.reason(error), c.var.dialect, c.var.requestId)
     if (ours) deps.log(`${c.var.requestId} failed in mid-stream: ${describe(error)}`)
     yield dataFrame(body)
   } finally {
-    job.end()
+    job.end(left())
   }
 }
 
@@ -140,13 +110,6 @@ async function settlesWithin(promise: Promise<unknown>, milliseconds: number): P
   } finally {
     clearTimeout(timer)
   }
-}
-
-/** An answer that the drain cut off says so, instead of "cancelled". */
-function stopReason(deps: Deps, error: unknown): unknown {
-  return deps.lifecycle.stopSignal.aborted
-    ? new ApiError('draining', 'The server is shutting down and ended this answer.')
-    : error
 }
 
 /** A thrown value for the operator's log, with its stack. */

@@ -24,9 +24,11 @@ export async function chat(c: RequestContext, deps: Deps): Promise<Response> {
   const heading = newHeading(answerId('chatcmpl'), engine.info.id)
   if (body.stream) {
     const wantsUsage = body.stream_options?.include_usage === true
-    return answerStream(c, deps, start, (chunks) => chatChunks(chunks, heading, wantsUsage))
+    return answerStream(c, deps, engine.info.id, start, (chunks) =>
+      chatChunks(chunks, heading, wantsUsage),
+    )
   }
-  const result = await answerWhole(c, deps, start)
+  const result = await answerWhole(c, deps, engine.info.id, start)
   return c.json(wholeAnswer(result, heading))
 }
 

@@ -23,9 +23,11 @@ export async function completions(c: RequestContext, deps: Deps): Promise<Respon
   const heading = newHeading(answerId('cmpl'), engine.info.id)
   if (body.stream) {
     const wantsUsage = body.stream_options?.include_usage === true
-    return answerStream(c, deps, start, (chunks) => completionChunks(chunks, heading, wantsUsage))
+    return answerStream(c, deps, engine.info.id, start, (chunks) =>
+      completionChunks(chunks, heading, wantsUsage),
+    )
   }
-  const { text, finishReason, usage } = await answerWhole(c, deps, start)
+  const { text, finishReason, usage } = await answerWhole(c, deps, engine.info.id, start)
   const whole: CompletionResponse = {
     ...heading,
     object: 'text_completion',

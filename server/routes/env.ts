@@ -2,11 +2,14 @@
 
 import type { z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
+import type { Caller } from '../auth/caller.ts'
 import type { Dialect } from '../contract/dialect.ts'
 import { ApiError } from '../contract/errors.ts'
 import { readJson, validate } from '../contract/parse.ts'
 import type { ServedEngine } from '../contract/served-engine.ts'
 import type { Lifecycle } from '../lifecycle.ts'
+import type { Gate } from '../limits/gate.ts'
+import type { OnAnswered } from '../observe/answered.ts'
 
 export interface Deps {
   lifecycle: Lifecycle
@@ -19,12 +22,16 @@ export interface Deps {
   admissionMs: number
   /** Most milliseconds for a request. */
   timeoutMs: number | undefined
+  /** Counts requests and tokens. */
+  gate: Gate
+  /** Hears of every answer, once. */
+  onAnswered: OnAnswered
   /** One line for the operator. */
   log: (line: string) => void
 }
 
 export interface Env {
-  Variables: { requestId: string; dialect: Dialect }
+  Variables: { requestId: string; dialect: Dialect; caller: Caller }
 }
 
 export type RequestContext = Context<Env>

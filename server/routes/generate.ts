@@ -12,9 +12,9 @@ export async function generate(c: RequestContext, deps: Deps): Promise<Response>
   const start: Start = (control) => engine.generate(body.prompt, { ...options, ...control })
   const lead = body.return_full_text ? body.prompt : ''
   if (body.stream) {
-    return answerStream(c, deps, start, (chunks) => generateFrames(chunks, lead))
+    return answerStream(c, deps, engine.info.id, start, (chunks) => generateFrames(chunks, lead))
   }
-  const result = await answerWhole(c, deps, start)
+  const result = await answerWhole(c, deps, engine.info.id, start)
   return c.json(wholeAnswer(result, lead, engine.info.id))
 }
 

@@ -77,6 +77,8 @@ export class FakeEngine implements ServingEngine {
   generate(prompt: string | readonly number[], options: GenerateOptions = {}): Generation {
     const ids = typeof prompt === 'string' ? this.tokenize(prompt) : prompt
     return {
+      promptTokens: ids.length,
+      mostTokens: options.maxTokens ?? 2000,
       [Symbol.asyncIterator]: () => this.#answer(ids, options),
       result: async () => {
         const start = performance.now()

@@ -1,0 +1,24 @@
+/** What stands between a caller and the engine: how many requests and tokens there may be. */
+import type { Caller } from '../auth/caller.ts'
+
+/** Tokens set aside for an answer. */
+export interface Reservation {
+  /** Gives back what was not used; once, later calls change nothing. */
+  settle(used: number): void
+}
+
+export interface Gate {
+  /** Counts a request. Throws ApiError when there were too many. */
+  enter(caller: Caller): void
+  /** Sets tokens aside: prompt and the longest answer. Throws ApiError when they are more than is left. */
+  reserve(caller: Caller, tokens: number): Reservation
+  /** What the answer's headers say of the limits. */
+  headers(caller: Caller): Readonly<Record<string, string>>
+}
+
+/** Lets everybody in. */
+export const OPEN_GATE: Gate = {
+  enter: () => undefined,
+  reserve: () => ({ settle: () => undefined }),
+  headers: () => ({}),
+}

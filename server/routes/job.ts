@@ -1,0 +1,123 @@
+/**
+ * One generation for one request: the one place where a disconnect, a drain that runs out of time, the caller's limits
+ * and the engine meet. Whatever happens, it ends once, gives back what was set aside, and is told of.
+ */
+import type { Chunk, GenerateOptions, Generation } from '../../engine/api.ts'
+import { EngineError } from '../../engine/errors.ts'
+import { ApiError, toHttpError } from '../contract/errors.ts'
+import type { Reservation } from '../limits/gate.ts'
+import type { Answered } from '../observe/answered.ts'
+import type { Deps, RequestContext } from './env.ts'
+
+/** What ends a request from outside: the signal is the engine's only way to learn that nobody waits any more. */
+export type Control = Pick<GenerateOptions, 'signal' | 'timeout'>
+
+/** Starts the work. */
+export type Start = (control: Control) => Generation
+
+/** What a job must know of its request: routes fill it from the context, sockets and batches from their own. */
+export interface JobRequest {
+  readonly requestId: string
+  readonly caller: Answered['caller']
+  readonly endpoint: string
+  readonly model: string
+  /** Fires when the client is gone. */
+  readonly gone: AbortSignal
+}
+
+export const requestOf = (c: RequestContext, model: string): JobRequest => ({
+  requestId: c.var.requestId,
+  caller: c.var.caller,
+  endpoint: c.req.path,
+  model,
+  gone: c.req.raw.signal,
+})
+
+export class Job {
+  readonly generation: Generation
+  readonly #deps: Deps
+  readonly #request: JobRequest
+  readonly #controller = new AbortController()
+  readonly #sources: readonly AbortSignal[]
+  readonly #reservation: Reservation
+  readonly #countOut: () => void
+  readonly #startedAt = Date.now()
+  readonly #began = performance.now()
+  #firstToken: number | null = null
+  #completionTokens = 0
+  #cachedTokens = 0
+  #ended = false
+
+  /** Throws what `start` and the gate throw; nothing is left behind then. */
+  constructor(deps: Deps, request: JobRequest, start: Start) {
+    this.#deps = deps
+    this.#request = request
+    const { timeoutMs } = deps
+    this.generation = start({
+      signal: this.#controller.signal,
+      ...(timeoutMs === undefined ? {} : { timeout: timeoutMs }),
+    })
+    const { promptTokens, mostTokens } = this.generation
+    this.#reservation = deps.gate.reserve(request.caller, promptTokens + mostTokens)
+    // By hand and not `AbortSignal.any`: the stop signal outlives every request and must not keep them.
+    this.#sources = [request.gone, deps.lifecycle.stopSignal]
+    for (const source of this.#sources) {
+      if (source.aborted) this.abort()
+      else source.addEventListener('abort', this.abort, { once: true })
+    }
+    this.#countOut = deps.lifecycle.begin()
+  }
+
+  readonly abort = (): void => this.#controller.abort()
+
+  /** The generation's chunks, counted on their way. */
+  async *chunks(): AsyncGenerator<Chunk, void> {
+    for await (const chunk of this.generation) {
+      this.#firstToken ??= performance.now() - this.#began
+      this.#completionTokens += chunk.ids.length
+      if (chunk.usage) this.#cachedTokens = chunk.usage.cachedTokens
+      yield chunk
+    }
+  }
+
+  /** It is over: well, or with an error. Later calls change nothing. */
+  end(error: unknown = null): void {
+    if (this.#ended) return
+    this.#ended = true
+    const { lifecycle } = this.#deps
+    for (const source of this.#sources) source.removeEventListener('abort', this.abort)
+    if (error === null) lifecycle.reportSuccess()
+    else if (error instanceof EngineError && error.code === 'gpu')
+      lifecycle.reportFault(error.message)
+    const promptTokens = this.#firstToken === null ? 0 : this.generation.promptTokens
+    this.#reservation.settle(promptTokens + this.#completionTokens)
+    this.#countOut()
+    const { gone: _, ...request } = this.#request
+    this.#deps.onAnswered({
+      ...request,
+      startedAt: this.#startedAt,
+      total: performance.now() - this.#began,
+      firstToken: this.#firstToken,
+      promptTokens,
+      cachedTokens: this.#cachedTokens,
+      completionTokens: this.#completionTokens,
+      ...outcomeOf(error, this.#controller.signal.aborted),
+    })
+  }
+
+  /** An answer that the drain cut off says so, instead of "cancelled". */
+  reason(error: unknown): unknown {
+    return this.#deps.lifecycle.stopSignal.aborted
+      ? new ApiError('draining', 'The server is shutting down and ended this answer.')
+      : error
+  }
+}
+
+function outcomeOf(error: unknown, aborted: boolean): Pick<Answered, 'outcome' | 'code'> {
+  if (error === null) return { outcome: 'completed', code: null }
+  const { code } = toHttpError(error, 'openai', '').body.error
+  return { outcome: aborted ? 'cancelled' : 'failed', code }
+}
+
+/** A client that left, as an error. */
+export const left = (): EngineError => new EngineError('aborted', 'The client left.')
