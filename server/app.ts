@@ -46,9 +46,9 @@ export interface AppOptions {
 
 type Handler = (c: RequestContext, deps: Deps) => Response | Promise<Response>
 
-/** Builds the application over a lifecycle that may still be loading. */
-export function createApp(options: AppOptions): Hono<Env> {
-  const deps: Deps = {
+/** What routes and sockets reach, from what was asked for. */
+export function depsOf(options: AppOptions): Deps {
+  return {
     lifecycle: options.lifecycle,
     aliases: options.aliases ?? [],
     version: packageVersion(),
@@ -59,6 +59,11 @@ export function createApp(options: AppOptions): Hono<Env> {
     onAnswered: options.onAnswered ?? (() => undefined),
     log: options.log ?? ((line) => process.stderr.write(`${line}\n`)),
   }
+}
+
+/** Builds the application over a lifecycle that may still be loading. */
+export function createApp(options: AppOptions): Hono<Env> {
+  const deps = depsOf(options)
   const allowed = options.allowedHosts === undefined ? [] : options.allowedHosts
   const app = new Hono<Env>()
   app.use(async (c, next) => {

@@ -13,6 +13,10 @@ type ServerCode =
   | 'unsupported_parameter'
   | 'invalid_json'
   | 'payload_too_large'
+  | 'headers_too_large'
+  | 'request_timeout'
+  | 'reader_too_slow'
+  | 'upgrade_required'
   | 'not_found'
   | 'method_not_allowed'
   | 'host_not_allowed'
@@ -72,6 +76,11 @@ const ROWS = {
   invalid_json: invalid('invalid_json', 400),
   payload_too_large: refused(413, 'validation_error', 'payload_too_large'),
   model_not_found: refused(404, 'model_error', 'model_not_found'),
+  headers_too_large: refused(431, 'validation_error', 'headers_too_large'),
+  request_timeout: refused(408, 'timeout_error', 'request_timeout'),
+  // Only ever the last frame of a stream.
+  reader_too_slow: refused(408, 'timeout_error', 'reader_too_slow'),
+  upgrade_required: refused(426, 'validation_error', 'upgrade_required'),
   not_found: refused(404, 'not_found_error', 'not_found'),
   method_not_allowed: refused(405, 'not_found_error', 'method_not_allowed'),
   host_not_allowed: refused(403, 'permission_error', 'host_not_allowed'),

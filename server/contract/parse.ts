@@ -1,24 +1,59 @@
 /**
- * Reads a JSON body under a size cap and checks it against a schema. Every failure becomes one `ApiError` that names
- * the parameter and says what it must be; both dialects share all of it.
+ * Reads a JSON body under caps of size and depth and checks it against a schema. Every failure becomes one `ApiError`
+ * that names the parameter and says what it must be; both dialects share all of it.
  */
 import type { z } from '@hono/zod-openapi'
+import { EngineError } from '../../engine/errors.ts'
 import { ApiError, type ApiErrorCode } from './errors.ts'
 
 export const MAX_BODY_BYTES = 4 * 1024 * 1024
 
+/** Levels of arrays and objects. Real requests have a dozen; what walks a value (a schema, a template) may recurse. */
+export const MAX_DEPTH = 64
+
 /**
  * The body of a request as a JSON value.
  * @throws ApiError `payload_too_large` beyond `limit` bytes (declared or sent), `invalid_json` for anything but JSON
+ * @throws EngineError `aborted` when the client leaves in the middle of it
  */
 export async function readJson(request: Request, limit = MAX_BODY_BYTES): Promise<unknown> {
-  const bytes = await readCapped(request, limit)
+  return parseJson(await readCapped(request, limit), 'The request body')
+}
+
+/**
+ * Bytes as a JSON value.
+ * @param what they are, as the beginning of a sentence
+ * @throws ApiError `invalid_json` for anything but JSON in UTF-8, and for more than `MAX_DEPTH` levels
+ */
+export function parseJson(bytes: Uint8Array, what: string): unknown {
+  if (isTooDeep(bytes)) {
+    throw new ApiError('invalid_json', `${what} is nested deeper than ${MAX_DEPTH} levels.`)
+  }
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
   } catch (cause) {
     const why = cause instanceof SyntaxError ? cause.message.slice(0, 200) : 'it is not UTF-8'
-    throw new ApiError('invalid_json', `The request body is not valid JSON: ${why}.`)
+    throw new ApiError('invalid_json', `${what} is not valid JSON: ${why}.`)
   }
+}
+
+const [QUOTE, BACKSLASH] = [0x22, 0x5c]
+
+/** Looks at bytes and not at the value: by the time there is a value, it has been built. */
+function isTooDeep(bytes: Uint8Array): boolean {
+  let depth = 0
+  let inString = false
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i]
+    if (inString) {
+      if (byte === BACKSLASH) i++
+      else if (byte === QUOTE) inString = false
+    } else if (byte === QUOTE) inString = true
+    else if (byte === 0x5b || byte === 0x7b) {
+      if (++depth > MAX_DEPTH) return true
+    } else if (byte === 0x5d || byte === 0x7d) depth--
+  }
+  return false
 }
 
 async function readCapped(request: Request, limit: number): Promise<Uint8Array> {
@@ -27,12 +62,15 @@ async function readCapped(request: Request, limit: number): Promise<Uint8Array> 
   if (Number(request.headers.get('content-length') ?? 0) > limit) throw tooLarge()
   const chunks: Uint8Array[] = []
   let size = 0
-  if (request.body) {
-    for await (const chunk of request.body) {
+  try {
+    for await (const chunk of request.body ?? []) {
       size += chunk.byteLength
       if (size > limit) throw tooLarge()
       chunks.push(chunk)
     }
+  } catch (cause) {
+    if (cause instanceof ApiError) throw cause
+    throw new EngineError('aborted', 'The client left in the middle of its request.', { cause })
   }
   return Buffer.concat(chunks)
 }
