@@ -1,6 +1,7 @@
 /** `illuminator serve`: the HTTP server. It answers `/health` from the first moment and says when the model is ready. */
 import { basename } from 'node:path'
 import type { Command } from 'commander'
+import { applySettings } from '../config/sources.ts'
 import { note, stderrColors, write } from '../io.ts'
 import type { CliEngine } from '../open-engine.ts'
 import {
@@ -32,6 +33,11 @@ export function addServe(program: Command, deps: Deps): void {
     .option('--allowed-host <name>', 'a Host header to accept beside this machine’s own', several)
     .option('--timeout <seconds>', 'most time for a request', real(0.001, 86_400))
     .option('--drain <seconds>', 'time that answers get to finish on shutdown', real(0, 3600), 30)
+    .option(
+      '--config <file>',
+      'JSON file of settings: any of these flags, as in {"maxSequences": 8}',
+    )
+    .hook('preAction', (command) => applySettings(command, deps.io.env, null))
     .action((flags: Flags) => serveModel(deps, flags))
 }
 

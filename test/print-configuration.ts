@@ -1,0 +1,71 @@
+/** Prints docs/configuration.md from the declarations of the options of `illuminator serve`. */
+import { Command } from 'commander'
+import { addServe } from '../cli/commands/serve.ts'
+import { expectationOf, OTHER_VARIABLES, type Setting, settingsOf } from '../cli/config/settings.ts'
+import { processIo } from '../cli/io.ts'
+import { parts } from '../cli/open-engine.ts'
+
+const HEAD = `# Configuration of \`illuminator serve\`
+
+<!-- Printed by test/print-configuration.ts: UPDATE_DOCS=1 npm test -- cli/config -->
+
+A setting is a flag, a variable and a key of a JSON file. The first that is there wins: **flag, variable, file,
+default**. The file is the one that \`--config\` or \`ILLUMINATOR_CONFIG\` names. Variables and keys that are not known are
+errors that name the nearest known one; an empty variable counts as not set. Lists in a variable are separated by
+commas, switches are \`1\` or \`0\`.
+
+\`\`\`json
+{ "host": "0.0.0.0", "port": 8080, "allowedHost": ["models.example"], "maxSequences": 8 }
+\`\`\`
+`
+
+/** The serve command, as the program builds it. */
+export function serveCommand(): Command {
+  const program = new Command()
+  addServe(program, { io: processIo(), parts })
+  const command = program.commands.find((one) => one.name() === 'serve')
+  if (!command) throw new Error('there is no serve command')
+  return command
+}
+
+export function configurationPage(): string {
+  const rows = settingsOf(serveCommand()).map(row)
+  const others = OTHER_VARIABLES.flatMap(({ name, help }) =>
+    help === null ? [] : [`| \`${name}\` | ${help} |`],
+  )
+  return [
+    HEAD,
+    '| Flag | Variable | Key | Takes | Default | |',
+    '|---|---|---|---|---|---|',
+    ...rows,
+    '',
+    'Variables without a flag:',
+    '',
+    '| Variable | |',
+    '|---|---|',
+    ...others,
+    '',
+    'Variables of Hugging Face, `DEBUG` and `NO_COLOR` are in the [README](../README.md#environment-variables).',
+    '',
+  ].join('\n')
+}
+
+function row(setting: Setting): string {
+  const { option, key, variable } = setting
+  // Some defaults are the engine's own; the help says them.
+  const [, said] = /\(default: ([^)]*)\)/.exec(option.description) ?? []
+  const given: unknown = option.defaultValue
+  const value = given === undefined ? (said ?? '') : `\`${String(given)}\``
+  const help = option.description.replace(/ ?\(default: [^)]*\)/, '')
+  // A file cannot name another.
+  const inFile = key === 'config' ? '' : `\`${key}\``
+  const cells = [
+    `\`--${option.name()}\``,
+    `\`${variable}\``,
+    inFile,
+    expectationOf(setting),
+    value,
+    help,
+  ]
+  return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
+}
