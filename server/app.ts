@@ -10,6 +10,9 @@ import { openApiDocument } from './contract/openapi.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import { type Gate, OPEN_GATE } from './limits/gate.ts'
 import type { OnAnswered } from './observe/answered.ts'
+import { type Log, logToStderr } from './observe/log.ts'
+import { Metrics } from './observe/metrics.ts'
+import { endpointOf, type OnRequested, watchRequests } from './observe/requested.ts'
 import { requestId } from './request-id.ts'
 import { describe } from './routes/answer.ts'
 import { chat } from './routes/chat.ts'
@@ -17,6 +20,7 @@ import { completions } from './routes/completions.ts'
 import type { Deps, Env, RequestContext } from './routes/env.ts'
 import { health, info, live, model, models, ready } from './routes/facts.ts'
 import { generate } from './routes/generate.ts'
+import { metrics } from './routes/metrics.ts'
 import { detokenize, tokenize } from './routes/tokenize.ts'
 import { checkCaller } from './security.ts'
 import { packageVersion } from './version.ts'
@@ -40,14 +44,19 @@ export interface AppOptions {
   gate?: Gate
   /** Hears of every answer, once. */
   onAnswered?: OnAnswered
-  /** One line for the operator. Default: stderr. */
-  log?: (line: string) => void
+  /** Hears of every HTTP request, once, when its answer is out. */
+  onRequested?: OnRequested
+  /** Shared by all that count for one server. Default: its own. */
+  metrics?: Metrics
+  /** Tells the operator what failed here. Default: on stderr. */
+  log?: Log
 }
 
 type Handler = (c: RequestContext, deps: Deps) => Response | Promise<Response>
 
 /** What routes and sockets reach, from what was asked for. */
 export function depsOf(options: AppOptions): Deps {
+  const metrics = options.metrics ?? new Metrics(options.lifecycle)
   return {
     lifecycle: options.lifecycle,
     aliases: options.aliases ?? [],
@@ -56,8 +65,12 @@ export function depsOf(options: AppOptions): Deps {
     admissionMs: options.admissionMs ?? 50,
     timeoutMs: options.timeoutMs,
     gate: options.gate ?? OPEN_GATE,
-    onAnswered: options.onAnswered ?? (() => undefined),
-    log: options.log ?? ((line) => process.stderr.write(`${line}\n`)),
+    onAnswered: (answered) => {
+      metrics.answered(answered)
+      options.onAnswered?.(answered)
+    },
+    metrics,
+    log: options.log ?? logToStderr,
   }
 }
 
@@ -72,6 +85,11 @@ export function createApp(options: AppOptions): Hono<Env> {
     await next()
     c.header('x-request-id', c.var.requestId)
   })
+  const onRequested: OnRequested = (requested) => {
+    deps.metrics.requested(requested)
+    options.onRequested?.(requested)
+  }
+  app.use(watchRequests(onRequested, deps.onAnswered))
   app.use(async (c, next) => {
     const host = c.req.header('host') ?? new URL(c.req.url).host
     checkCaller(host, c.req.header('origin'), allowed)
@@ -85,8 +103,10 @@ export function createApp(options: AppOptions): Hono<Env> {
 }
 
 function addRoutes(app: Hono<Env>, deps: Deps): void {
-  const post = (path: string, handler: Handler) => app.post(path, (c) => handler(c, deps))
-  const get = (path: string, handler: Handler) => app.get(path, (c) => handler(c, deps))
+  const handle = (c: RequestContext, handler: Handler) =>
+    handler(c, { ...deps, onAnswered: c.var.onAnswered })
+  const post = (path: string, handler: Handler) => app.post(path, (c) => handle(c, handler))
+  const get = (path: string, handler: Handler) => app.get(path, (c) => handle(c, handler))
   post('/generate', generate)
   post('/chat/completions', chat)
   post('/v1/chat/completions', chat)
@@ -101,6 +121,7 @@ function addRoutes(app: Hono<Env>, deps: Deps): void {
   get('/v1/models', models)
   // A model id may hold slashes.
   get('/v1/models/:id{.+}', model)
+  get('/metrics', metrics)
   get('/openapi.json', (c, { version }) => c.json(openApiDocument(version)))
 }
 
@@ -127,7 +148,12 @@ function matches(pattern: string, path: string): boolean {
 
 function answerError(c: RequestContext, deps: Deps, error: unknown): Response {
   const { status, headers, body, ours } = toHttpError(error, c.var.dialect, c.var.requestId)
-  if (ours) deps.log(`${c.var.requestId} ${c.req.method} ${c.req.path} failed: ${describe(error)}`)
+  c.set('errorCode', body.error.code)
+  if (ours) {
+    const { requestId } = c.var
+    const message = `${c.req.method} ${endpointOf(c) ?? 'of no path of ours'} failed`
+    deps.log(`${requestId} ${message}: ${describe(error)}`, { message, requestId, error })
+  }
   for (const [name, value] of Object.entries(headers)) c.header(name, value)
   return c.newResponse(JSON.stringify(body), status as 500, {
     'content-type': 'application/json',

@@ -10,6 +10,8 @@ import type { ServedEngine } from '../contract/served-engine.ts'
 import type { Lifecycle } from '../lifecycle.ts'
 import type { Gate } from '../limits/gate.ts'
 import type { OnAnswered } from '../observe/answered.ts'
+import type { Log } from '../observe/log.ts'
+import type { Metrics } from '../observe/metrics.ts'
 
 export interface Deps {
   lifecycle: Lifecycle
@@ -26,12 +28,22 @@ export interface Deps {
   gate: Gate
   /** Hears of every answer, once. */
   onAnswered: OnAnswered
-  /** One line for the operator. */
-  log: (line: string) => void
+  /** What `/metrics` tells. */
+  metrics: Metrics
+  /** Tells the operator what failed here. */
+  log: Log
 }
 
 export interface Env {
-  Variables: { requestId: string; dialect: Dialect; caller: Caller }
+  Variables: {
+    requestId: string
+    dialect: Dialect
+    caller: Caller
+    /** Tells of an answer to this very request. */
+    onAnswered: OnAnswered
+    /** Of an error answer, as clients see it. */
+    errorCode?: string
+  }
 }
 
 export type RequestContext = Context<Env>
