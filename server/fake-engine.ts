@@ -1,17 +1,12 @@
 /**
  * An engine without a model, for tests of everything around one: it continues any prompt with the same words at a rate
- * one can set, honours stop strings, limits and the signal, and counts what it was asked to do.
+ * one can set, honours choices, biases, log-probabilities, stops, limits and the signal, and counts what it was asked
+ * to do.
  */
-import type {
-  ChatMessage,
-  Chunk,
-  FinishReason,
-  GenerateOptions,
-  GenerateResult,
-  Generation,
-} from '../engine/api.ts'
+import type { ChatMessage, GenerateOptions, Generation } from '../engine/api.ts'
 import { EngineError } from '../engine/errors.ts'
 import type { ServedEngine } from './contract/served-engine.ts'
+import { FakeGeneration } from './fake-generation.ts'
 
 export interface FakeOptions {
   /** Words of the answer; one is a token. */
@@ -26,10 +21,14 @@ export interface FakeOptions {
   defaults?: GenerateOptions
 }
 
+/** Ids below are code points, those from here on the words of the answer. */
+export const FIRST_WORD = 0x110000
+
 /** Prompt tokens that every answer claims to have found in the cache. */
 export const CACHED_TOKENS = 3
 
-const WORDS = ['Once', ' upon', ' a', ' time', ' there', ' was', ' a', ' lamp', ' 💡', '.']
+/** Words of the answer, unless a test has its own. */
+export const WORDS = ['Once', ' upon', ' a', ' time', ' there', ' was', ' a', ' lamp', ' 💡', '.']
 
 /** See the file's header. `tokens` counts what was decoded; `calls` what was asked. */
 export class FakeEngine implements ServedEngine {
@@ -58,9 +57,11 @@ export class FakeEngine implements ServedEngine {
   closed = false
   readonly calls: { prompt: unknown; options: GenerateOptions }[] = []
   readonly #options: FakeOptions
+  readonly #words: readonly string[]
 
   constructor(options: FakeOptions = {}) {
     this.#options = options
+    this.#words = options.words ?? WORDS
     this.defaults = options.defaults ?? {}
     this.info = {
       id: 'fake/tiny-1',
@@ -73,7 +74,7 @@ export class FakeEngine implements ServedEngine {
       kvHeads: 3,
       headDim: 64,
       hiddenSize: 576,
-      vocabularySize: 0x10ffff + 1,
+      vocabularySize: FIRST_WORD + this.#words.length,
       contextLength: options.contextLength ?? 2048,
       weights: 'affine-4bit/32',
     }
@@ -99,7 +100,11 @@ export class FakeEngine implements ServedEngine {
   }
 
   detokenize(ids: readonly number[]): string {
-    return ids.map((id) => String.fromCodePoint(id)).join('')
+    return ids
+      .map((id) =>
+        id < FIRST_WORD ? String.fromCodePoint(id) : (this.#words[id - FIRST_WORD] ?? ''),
+      )
+      .join('')
   }
 
   async close(): Promise<void> {
@@ -115,103 +120,18 @@ export class FakeEngine implements ServedEngine {
         { param: 'prompt' },
       )
     }
-    const chunks = this.#run(promptTokens, options)
-    const seen: Chunk[] = []
-    const watched = watch(chunks, seen)
-    return {
+    const { rate = 0, prefill = 0, failAfter } = this.#options
+    const limit = Math.min(options.maxTokens ?? contextLength, contextLength - promptTokens)
+    const plan = {
+      words: this.#words,
+      firstId: FIRST_WORD,
       promptTokens,
-      mostTokens: Math.min(options.maxTokens ?? contextLength, contextLength - promptTokens),
-      [Symbol.asyncIterator]: () => watched,
-      result: () => collect(watched, seen),
+      cachedTokens: CACHED_TOKENS,
+      limit,
+      rate,
+      prefill,
+      failAfter,
     }
+    return new FakeGeneration(plan, options, this)
   }
-
-  async *#run(promptTokens: number, options: GenerateOptions): AsyncGenerator<Chunk, void> {
-    const { words = WORDS, rate, prefill = 0, failAfter } = this.#options
-    const limit = Math.min(options.maxTokens ?? Infinity, this.info.contextLength - promptTokens)
-    this.stats.running++
-    try {
-      await this.#pause(prefill, options.signal)
-      for (let made = 0; ; ) {
-        if (failAfter && made >= failAfter.tokens) throw failAfter.error
-        const word = words[made % words.length] ?? ''
-        await this.#pause(rate ? 1000 / rate : 0, options.signal)
-        this.tokens++
-        made++
-        const stop = options.stop?.some((text) => word.includes(text)) ?? false
-        const over = !options.ignoreEos && made >= words.length
-        const reason: FinishReason | null = stop || over ? 'stop' : made >= limit ? 'length' : null
-        yield chunkOf(stop ? '' : word, made, promptTokens, reason)
-        if (reason) return
-      }
-    } finally {
-      this.stats.running--
-    }
-  }
-
-  /** Waits (at least one turn of the loop), and rejects as soon as the signal fires. */
-  #pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const abort = () => {
-        clearTimeout(timer)
-        this.aborted++
-        reject(new EngineError('aborted', 'The request was cancelled.'))
-      }
-      const timer = setTimeout(() => {
-        signal?.removeEventListener('abort', abort)
-        resolve()
-      }, milliseconds)
-      if (signal?.aborted) abort()
-      else signal?.addEventListener('abort', abort, { once: true })
-    })
-  }
-}
-
-function chunkOf(
-  text: string,
-  made: number,
-  promptTokens: number,
-  finishReason: FinishReason | null,
-): Chunk {
-  const usage = {
-    promptTokens,
-    cachedTokens: CACHED_TOKENS,
-    completionTokens: made,
-    totalTokens: promptTokens + made,
-  }
-  return {
-    index: 0,
-    text,
-    ids: [made],
-    logprobs: null,
-    tokens: made,
-    finishReason,
-    usage: finishReason ? usage : null,
-  }
-}
-
-async function* watch(chunks: AsyncIterable<Chunk>, seen: Chunk[]): AsyncGenerator<Chunk, void> {
-  for await (const chunk of chunks) {
-    seen.push(chunk)
-    yield chunk
-  }
-}
-
-/** Reads what is left; the result of all that was seen. */
-async function collect(rest: AsyncIterable<Chunk>, seen: Chunk[]): Promise<GenerateResult> {
-  const started = performance.now()
-  let text = ''
-  const ids: number[] = []
-  for await (const _ of rest);
-  for (const chunk of seen) {
-    text += chunk.text
-    ids.push(...chunk.ids)
-    if (chunk.finishReason && chunk.usage) {
-      const total = performance.now() - started
-      const timings = { firstToken: total / ids.length, total, tokensPerSecond: 100 }
-      const first = { text, ids, logprobs: null, finishReason: chunk.finishReason }
-      return { ...first, choices: [{ index: 0, ...first }], usage: chunk.usage, timings }
-    }
-  }
-  throw new EngineError('closed', 'The generation ended without a last chunk.')
 }

@@ -1,24 +1,34 @@
-/** For tests of the routes: the application over a fake engine, and short ways to call it and to read its streams. */
-import { createApp } from '../server/app.ts'
+/**
+ * For tests of the routes: the application over a fake engine, and short ways to call it and to read its answers. What
+ * is read of OpenAI's paths is held against OpenAI's schemas on the way.
+ */
+import { type AppOptions, createApp } from '../server/app.ts'
 import { FakeEngine, type FakeOptions } from '../server/fake-engine.ts'
 import { Lifecycle } from '../server/lifecycle.ts'
+import { checkOpenAiShape } from './openai-shapes.ts'
 
 /** What an error answer must look like. */
 export interface WireError {
   error: { type: string; code: string; message: string; param: string | null; request_id: string }
 }
 
+/** Paths of answers that came without a socket, and so without an address. */
+const PATHS = new WeakMap<Response, string>()
+
 /** An application whose engine is ready; `logged` gathers the operator's lines. */
-export function testApp(
-  options: FakeOptions = {},
-  settings: { keepAliveMs?: number; timeoutMs?: number } = {},
-) {
+export function testApp(options: FakeOptions = {}, settings: Partial<AppOptions> = {}) {
   const engine = new FakeEngine(options)
   const lifecycle = new Lifecycle(engine)
   const logged: string[] = []
   const log = (line: string) => logged.push(line)
   const app = createApp({ lifecycle, aliases: ['tiny'], log, ...settings })
-  const post = (path: string, body: unknown, init: RequestInit = {}) =>
+  const answer = app.fetch
+  app.fetch = async (request, ...rest) => {
+    const response = await answer(request, ...rest)
+    PATHS.set(response, new URL(request.url).pathname)
+    return response
+  }
+  const post = async (path: string, body: unknown, init: RequestInit = {}) =>
     app.request(path, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
@@ -28,17 +38,28 @@ export function testApp(
   return { app, engine, lifecycle, logged, post }
 }
 
+const pathOf = (response: Response): string =>
+  PATHS.get(response) ?? (response.url === '' ? '' : new URL(response.url).pathname)
+
 /** The body as JSON; the caller says what it expects. */
 export async function json<T>(response: Response): Promise<T> {
-  return (await response.json()) as T
+  const body: unknown = await response.json()
+  checkOpenAiShape(pathOf(response), 'body', body)
+  return body as T
 }
 
 /** The payloads of the data frames, `[DONE]` as that string; comments are left out. */
 export async function frames(response: Response): Promise<unknown[]> {
+  const path = pathOf(response)
   const text = await response.text()
   return text
     .split('\n\n')
     .filter((frame) => frame.startsWith('data: '))
     .map((frame) => frame.slice('data: '.length))
-    .map((data): unknown => (data === '[DONE]' ? data : JSON.parse(data)))
+    .map((data): unknown => {
+      if (data === '[DONE]') return data
+      const payload: unknown = JSON.parse(data)
+      checkOpenAiShape(path, 'chunk', payload)
+      return payload
+    })
 }

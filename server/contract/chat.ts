@@ -2,13 +2,16 @@
 import { z } from '@hono/zod-openapi'
 import type { ChatMessage } from '../../engine/api.ts'
 import {
+  choices,
   droppedFields,
+  flag,
   notServed,
   samplingFields,
   stopOneOrMany,
   streamOptions,
   whole,
 } from './fields.ts'
+import { MAX_TOP_LOGPROBS, tokenLogprobs } from './logprobs.ts'
 import { finishReason, usageSchema } from './usage.ts'
 
 const MAX_MESSAGES = 4096
@@ -62,16 +65,19 @@ export const chatRequest = z
     max_completion_tokens: whole(1, 0x7fffffff, 'OpenAI’s newer name of max_tokens.'),
     stop: stopOneOrMany,
     stream_options: streamOptions,
-    n: notServed('one answer a request', 1),
+    n: choices,
+    logprobs: flag('Tell each token’s log-probability, before penalties, bias and temperature.'),
+    top_logprobs: whole(
+      0,
+      MAX_TOP_LOGPROBS,
+      'With logprobs: the likeliest tokens to tell as well.',
+    ),
     tools: notServed('tool calls', []),
     tool_choice: notServed('tool calls', 'none', 'auto'),
     parallel_tool_calls: notServed('tool calls', false, true),
     functions: notServed('function calls', []),
     function_call: notServed('function calls', 'none', 'auto'),
     response_format: notServed('only plain text is generated', { type: 'text' }),
-    logprobs: notServed('log-probabilities', false),
-    top_logprobs: notServed('log-probabilities', 0),
-    logit_bias: notServed('biased logits', {}),
     modalities: notServed('only text is generated', ['text']),
     audio: notServed('only text is generated'),
     prediction: notServed('predicted outputs'),
@@ -97,7 +103,7 @@ export const chatResponse = z
           content: z.string(),
           refusal: z.null(),
         }),
-        logprobs: z.null(),
+        logprobs: tokenLogprobs.nullable(),
         finish_reason: finishReason,
       }),
     ),
@@ -120,7 +126,7 @@ export const chatChunk = z
           role: z.literal('assistant').optional(),
           content: z.string().optional(),
         }),
-        logprobs: z.null(),
+        logprobs: tokenLogprobs.nullable(),
         finish_reason: finishReason.nullable(),
       }),
     ),

@@ -1,38 +1,50 @@
 /** `POST /v1/completions`: OpenAI's older endpoint, a text (or ids) continued. */
 import { z } from '@hono/zod-openapi'
 import {
+  choices,
   droppedFields,
+  MAX_CHOICES,
   notServed,
   samplingFields,
   stopOneOrMany,
   streamOptions,
   tokenId,
+  whole,
 } from './fields.ts'
 import { finishReason, usageSchema } from './usage.ts'
 
 /** OpenAI's default for this endpoint. */
 export const COMPLETION_MAX_TOKENS = 16
 
-const text = z.string().min(1)
-const ids = z.array(tokenId).min(1)
+export const MAX_PROMPTS = 64
+
+/** Most answers of a request, those to all its prompts together. */
+export const MAX_ANSWERS = 1024
+
+const text = z.string().min(1, { error: 'must not be empty' })
+const ids = z.array(tokenId).min(1, { error: 'must hold at least one token id' })
+
+const several = <S extends z.ZodType>(one: S) => {
+  const error = `must hold one prompt to ${MAX_PROMPTS} of them`
+  return z.array(one).min(1, { error }).max(MAX_PROMPTS, { error })
+}
 
 export const completionRequest = z
   .strictObject({
     ...samplingFields,
     ...droppedFields,
     prompt: z
-      .union([text, ids, z.tuple([text]), z.tuple([ids])], {
-        error: 'must be one prompt: a non-empty string, or a non-empty array of token ids',
+      .union([text, ids, several(text), several(ids)], {
+        error: `must be a non-empty string, a non-empty array of token ids, or an array of at most ${MAX_PROMPTS} of either`,
       })
-      .describe('One prompt: a string or token ids, bare or in an array of one.'),
+      .describe('A string or token ids, or several of either: each is answered by itself.'),
     stop: stopOneOrMany,
     stream_options: streamOptions,
-    n: notServed('one answer a request', 1),
-    best_of: notServed('one answer a request', 1),
+    n: choices,
+    best_of: whole(1, MAX_CHOICES, 'Only as many as n: no answer is made to be thrown away.'),
     echo: notServed('echo of the prompt', false),
     suffix: notServed('insertion before a suffix', ''),
-    logprobs: notServed('log-probabilities'),
-    logit_bias: notServed('biased logits', {}),
+    logprobs: notServed('log-probabilities here; /v1/chat/completions tells them'),
   })
   .openapi('CompletionRequest')
 
@@ -59,10 +71,11 @@ export const completionResponse = z
 
 export type CompletionResponse = z.infer<typeof completionResponse>
 
-/** The single prompt of a validated body. */
-export function singlePrompt(prompt: CompletionRequest['prompt']): string | number[] {
-  if (typeof prompt === 'string') return prompt
-  const first = prompt[0]
-  if (typeof first === 'string' || Array.isArray(first)) return first
-  return prompt as number[]
+/** The prompts of a validated body, one or several, in their order. */
+export function promptsOf(prompt: CompletionRequest['prompt']): (string | number[])[] {
+  if (typeof prompt === 'string') return [prompt]
+  return isIds(prompt) ? [prompt] : prompt
 }
+
+const isIds = (prompt: string[] | number[] | number[][]): prompt is number[] =>
+  typeof prompt[0] === 'number'

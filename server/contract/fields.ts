@@ -68,6 +68,35 @@ export const tokenId = z
   .min(0, { error: 'must not be negative' })
   .max(0x7fffffff, { error: 'is not a token id of this model' })
 
+/** A share of the whole: more than nothing. */
+const share = (description: string) => {
+  const error = 'must be a number above 0.0 and at most 1.0'
+  return z.number({ error }).gt(0, { error }).max(1, { error }).nullish().describe(description)
+}
+
+const MAX_BIASES = 1024
+
+/** Ids are written as strings, as JSON wants the names of members. */
+const logitBias = z
+  .record(
+    z.string().regex(/^(0|[1-9]\d{0,9})$/, { error: 'is not a token id (a whole number)' }),
+    z
+      .number({ error: 'must be a number between -100 and 100' })
+      .min(-100, { error: 'must be a number between -100 and 100' })
+      .max(100, { error: 'must be a number between -100 and 100' }),
+    { error: 'must be an object of token ids and biases' },
+  )
+  .refine((biases) => Object.keys(biases).length <= MAX_BIASES, {
+    error: `must hold at most ${MAX_BIASES} token ids`,
+  })
+  .nullish()
+  .describe('Added to the logits of single tokens, by token id: -100 bans one, 100 forces it.')
+
+export const MAX_CHOICES = 128
+
+/** Answers to one prompt. */
+export const choices = whole(1, MAX_CHOICES, 'Answers to a prompt, which is computed only once.')
+
 /** Fields of every endpoint that generates. */
 export const samplingFields = {
   model: z
@@ -80,9 +109,11 @@ export const samplingFields = {
   top_p: real(0, 1, 'Nucleus sampling: the probability mass to keep.'),
   top_k: whole(-1, 0x7fffffff, 'Keep the k most likely tokens; 0 or -1 keeps all.'),
   min_p: real(0, 1, 'Drop tokens less likely than this fraction of the most likely.'),
+  typical_p: share('Keep the smallest set of locally typical tokens with this mass.'),
   repetition_penalty: real(1, 2, 'Penalty on tokens of prompt and answer.'),
   presence_penalty: real(-2, 2, 'Penalty on tokens already in the answer, once.'),
   frequency_penalty: real(-2, 2, 'Penalty on tokens already in the answer, per occurrence.'),
+  logit_bias: logitBias,
   seed: whole(
     Number.MIN_SAFE_INTEGER,
     Number.MAX_SAFE_INTEGER,
@@ -94,8 +125,20 @@ export const samplingFields = {
     .nullish()
     .describe('Token ids that end the answer, besides the model’s own.'),
   ignore_eos: flag('Go on after the model’s end-of-text tokens.'),
+  priority: z
+    .enum(['interactive', 'batch'], { error: "must be 'interactive' or 'batch'" })
+    .nullish()
+    .describe('Batch work runs in what interactive work leaves.'),
+  cache_salt: z
+    .string({ error: 'must be a string' })
+    .max(256, { error: 'must be at most 256 characters long' })
+    .nullish()
+    .describe('Cached prefixes are shared only among requests of one salt.'),
   stream: flag('Answer with server-sent events.'),
 } as const
+
+/** What becomes of a field that is not honoured, and why; fields without an entry are honoured. */
+export const SUPPORT = z.registry<{ support: 'refused' | 'dropped'; why: string }>()
 
 /**
  * A documented field that this version does not serve. Values that ask for nothing (`n: 1`, `tools: []`) pass; anything
@@ -116,6 +159,7 @@ export const notServed = (what: string, ...neutral: readonly unknown[]) => {
     })
     .optional()
     .describe(`Not supported yet: ${what}.`)
+    .register(SUPPORT, { support: 'refused', why: what })
 }
 
 /** True when no member is itself an object: keeps `JSON.stringify` off bodies nested a million deep. */
@@ -125,7 +169,11 @@ function isShallow(value: unknown): boolean {
 }
 
 const dropped = (why: string) =>
-  z.unknown().optional().describe(`Accepted, without effect: ${why}.`)
+  z
+    .unknown()
+    .optional()
+    .describe(`Accepted, without effect: ${why}.`)
+    .register(SUPPORT, { support: 'dropped', why })
 
 /** The allow-list: extras that real clients send, and why dropping them changes no answer. */
 export const droppedFields = {

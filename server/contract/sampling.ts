@@ -4,6 +4,7 @@
  */
 import type { GenerateOptions } from '../../engine/api.ts'
 import type { Dialect } from './dialect.ts'
+import { ApiError } from './errors.ts'
 
 /** What the contract promises when a field is absent (root paths). */
 export const CONTRACT_DEFAULTS = {
@@ -28,6 +29,13 @@ export interface WireSampling {
   seed?: number | null | undefined
   stop_token_ids?: number[] | null | undefined
   ignore_eos?: boolean | null | undefined
+  typical_p?: number | null | undefined
+  logit_bias?: Record<string, number> | null | undefined
+  n?: number | null | undefined
+  logprobs?: boolean | null | undefined
+  top_logprobs?: number | null | undefined
+  priority?: 'interactive' | 'batch' | null | undefined
+  cache_salt?: string | null | undefined
 }
 
 /** An object without the members that are absent; `null` on the wire means absent. */
@@ -45,6 +53,7 @@ const SMALLEST_MASS = 1e-9
  * Engine options of a validated body.
  * @param stop strings that end the answer, under whatever name the endpoint gives them
  * @param modelDefaults the loaded model's own, used under `/v1` only
+ * @throws ApiError for fields that contradict each other
  */
 export function generateOptions(
   body: WireSampling,
@@ -60,13 +69,30 @@ export function generateOptions(
     topP: body.top_p === 0 ? SMALLEST_MASS : body.top_p,
     topK: body.top_k === -1 ? 0 : body.top_k,
     minP: body.min_p,
+    typicalP: body.typical_p,
     repetitionPenalty: body.repetition_penalty,
     presencePenalty: body.presence_penalty,
     frequencyPenalty: body.frequency_penalty,
+    logitBias: body.logit_bias,
     seed: typeof body.seed === 'number' ? Number(BigInt.asUintN(32, BigInt(body.seed))) : null,
     stopTokenIds: body.stop_token_ids,
     ignoreEos: body.ignore_eos,
     stop: stop.length > 0 ? stop : null,
+    n: body.n,
+    ...askedLogprobs(body),
+    priority: body.priority,
+    cacheSalt: body.cache_salt,
   })
   return { ...defaults, ...asked }
+}
+
+/** Alternatives to something that is not told would be told nowhere. */
+function askedLogprobs({ logprobs, top_logprobs: top }: WireSampling) {
+  if (logprobs) return { logprobs, topLogprobs: top }
+  if (!top) return {}
+  throw new ApiError(
+    'bad_request',
+    `The parameter 'top_logprobs' is ${top}, but needs 'logprobs': true.`,
+    'top_logprobs',
+  )
 }

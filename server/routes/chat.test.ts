@@ -4,7 +4,6 @@ import { expect, test } from 'vitest'
 import { EngineError } from '../../engine/errors.ts'
 import { frames, json, testApp, type WireError } from '../../test/server-app.ts'
 import { type ChatChunk, type ChatResponse, chatChunk, chatResponse } from '../contract/chat.ts'
-import { completionResponse } from '../contract/completions.ts'
 import { CACHED_TOKENS } from '../fake-engine.ts'
 
 const messages = [{ role: 'user', content: 'Hello' }]
@@ -128,11 +127,20 @@ test('messages reach the engine as text, developer as system', async () => {
 })
 
 const refusals: [object, string, string][] = [
-  [{ n: 2 }, 'n', 'unsupported_parameter'],
+  [{ n: 0 }, 'n', 'invalid_parameter'],
+  [{ n: 129 }, 'n', 'invalid_parameter'],
   [{ tools: [{ type: 'function' }] }, 'tools', 'unsupported_parameter'],
   [{ response_format: { type: 'json_object' } }, 'response_format', 'unsupported_parameter'],
-  [{ logprobs: true }, 'logprobs', 'unsupported_parameter'],
-  [{ logit_bias: { 5: 1 } }, 'logit_bias', 'unsupported_parameter'],
+  [{ logprobs: 1 }, 'logprobs', 'invalid_parameter'],
+  [{ top_logprobs: 2 }, 'top_logprobs', 'invalid_parameter'],
+  [{ logprobs: true, top_logprobs: 21 }, 'top_logprobs', 'invalid_parameter'],
+  [{ logit_bias: { 5: 101 } }, 'logit_bias.5', 'invalid_parameter'],
+  [{ logit_bias: { five: 1 } }, 'logit_bias.five', 'invalid_parameter'],
+  [{ logit_bias: { 9999999: 1 } }, 'logit_bias', 'invalid_parameter'],
+  [{ stop_token_ids: [9999999] }, 'stop_token_ids[0]', 'invalid_parameter'],
+  [{ typical_p: 0 }, 'typical_p', 'invalid_parameter'],
+  [{ priority: 'high' }, 'priority', 'invalid_parameter'],
+  [{ cache_salt: 1 }, 'cache_salt', 'invalid_parameter'],
   [{ colour: 'red' }, 'colour', 'unknown_parameter'],
   [{ temperature: 2.1 }, 'temperature', 'invalid_parameter'],
   [{ temperature: '1' }, 'temperature', 'invalid_parameter'],
@@ -172,47 +180,4 @@ test.each(refusals)('%j is refused by name', async (extra, param, code) => {
     expect(error.request_id).toBe(response.headers.get('x-request-id'))
   }
   expect(engine.calls).toEqual([])
-})
-
-test('completions take a text or ids, and 16 tokens by default', async () => {
-  const { engine, post } = testApp({ words: ['a', 'b'] })
-  for (const prompt of ['x', ['x'], [120], [[120]]]) {
-    const response = await post('/v1/completions', { prompt })
-    const body = await json<object>(response)
-    expect(completionResponse.strict().safeParse(body).error).toBeUndefined()
-    expect(body).toMatchObject({
-      object: 'text_completion',
-      choices: [{ text: 'ab', finish_reason: 'stop' }],
-    })
-  }
-  expect(engine.calls.map(({ prompt }) => prompt)).toEqual(['x', 'x', [120], [120]])
-  expect(engine.calls[0]?.options.maxTokens).toBe(16)
-})
-
-test('completions stream text chunks', async () => {
-  const { post } = testApp({ words: ['a', 'b'] })
-  const body = { prompt: 'x', stream: true, stream_options: { include_usage: true } }
-  const all = await frames(await post('/v1/completions', body))
-  expect(all.pop()).toBe('[DONE]')
-  expect(all).toMatchObject([
-    { choices: [{ text: 'a', finish_reason: null }], usage: null },
-    { choices: [{ text: 'b', finish_reason: 'stop' }], usage: null },
-    { choices: [], usage: { total_tokens: 3 } },
-  ])
-})
-
-test.each([
-  [{ prompt: '' }],
-  [{ prompt: [] }],
-  [{ prompt: ['a', 'b'] }],
-  [{ prompt: [-1] }],
-  [{ prompt: [1e9] }],
-  [{ prompt: 'x', best_of: 2 }],
-  [{ prompt: 'x', echo: true }],
-  [{}],
-])('completions refuse %j', async (body) => {
-  const { post } = testApp()
-  const response = await post('/v1/completions', body)
-  expect(response.status).toBe(400)
-  expect((await json<WireError>(response)).error.type).toBe('invalid_request_error')
 })

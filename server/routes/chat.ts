@@ -8,32 +8,34 @@ import {
   chatRequest,
 } from '../contract/chat.ts'
 import { ApiError } from '../contract/errors.ts'
-import { generateOptions } from '../contract/sampling.ts'
+import { wireLogprobs } from '../contract/logprobs.ts'
+import type { ServedEngine } from '../contract/served-engine.ts'
 import { wireUsage } from '../contract/usage.ts'
 import { answerId } from '../request-id.ts'
 import { answerStream, answerWhole, type Start } from './answer.ts'
 import { admit, type Deps, type RequestContext } from './env.ts'
 import { type Heading, newHeading, stopStrings } from './openai.ts'
+import { askedOptions } from './options.ts'
 
 export async function chat(c: RequestContext, deps: Deps): Promise<Response> {
   const { engine, body } = await admit(c, deps, chatRequest)
   const wire = { ...body, max_tokens: maxTokens(body) }
-  const options = generateOptions(wire, stopStrings(body.stop), c.var.dialect, engine.defaults)
+  const options = askedOptions(engine, wire, stopStrings(body.stop), c.var.dialect)
   const messages = chatMessages(body.messages)
   const start: Start = (control) => engine.chat(messages, { ...options, ...control })
   const heading = newHeading(answerId('chatcmpl'), engine.info.id)
   if (body.stream) {
     const wantsUsage = body.stream_options?.include_usage === true
     return answerStream(c, deps, engine.info.id, start, (chunks) =>
-      chatChunks(chunks, heading, wantsUsage),
+      chatChunks(chunks, { heading, engine, choices: body.n ?? 1, wantsUsage }),
     )
   }
   const result = await answerWhole(c, deps, engine.info.id, start)
-  return c.json(wholeAnswer(result, heading))
+  return c.json(wholeAnswer(result, heading, engine))
 }
 
 /** OpenAI renamed the field; clients send either, and both only when they agree. */
-function maxTokens(body: ChatRequest): number | null {
+export function maxTokens(body: ChatRequest): number | null {
   const { max_tokens: older, max_completion_tokens: newer } = body
   if (typeof older === 'number' && typeof newer === 'number' && older !== newer) {
     throw new ApiError(
@@ -45,47 +47,63 @@ function maxTokens(body: ChatRequest): number | null {
   return newer ?? older ?? null
 }
 
-function wholeAnswer(result: GenerateResult, heading: Heading): ChatResponse {
+function wholeAnswer(result: GenerateResult, heading: Heading, engine: ServedEngine): ChatResponse {
   return {
     ...heading,
     object: 'chat.completion',
-    choices: [
-      {
-        index: 0,
-        message: { role: 'assistant', content: result.text, refusal: null },
-        logprobs: null,
-        finish_reason: result.finishReason,
-      },
-    ],
+    choices: result.choices.map(({ index, text, logprobs, finishReason }) => ({
+      index,
+      message: { role: 'assistant', content: text, refusal: null },
+      logprobs: wireLogprobs(logprobs, engine),
+      finish_reason: finishReason,
+    })),
     usage: wireUsage(result.usage),
   }
 }
 
+interface Streaming {
+  readonly heading: Heading
+  readonly engine: ServedEngine
+  readonly choices: number
+  readonly wantsUsage: boolean
+}
+
+type StreamedChoice = ChatChunk['choices'][number]
+
 /**
- * Chunks as OpenAI sends them: the role first, then text, then an empty delta with the finish reason; with
- * `include_usage` every chunk has `usage: null` and a last one, without choices, the counts.
+ * Chunks as OpenAI sends them: every choice's role first, then text, then for each choice an empty delta with the finish
+ * reason; with `include_usage` every chunk has `usage: null` and a last one, without choices, the counts. Tokens whose
+ * text is part of a stop string, and so never told, still have log-probabilities: their delta's text is empty.
  */
 async function* chatChunks(
   chunks: AsyncIterable<Chunk>,
-  heading: Heading,
-  wantsUsage: boolean,
+  { heading, engine, choices, wantsUsage }: Streaming,
 ): AsyncGenerator<ChatChunk, void> {
   const base = {
     ...heading,
     object: 'chat.completion.chunk' as const,
     ...(wantsUsage ? { usage: null } : {}),
   }
-  type Choice = ChatChunk['choices'][number]
-  const chunkOf = (delta: Choice['delta'], finish_reason: Choice['finish_reason']): ChatChunk => ({
+  const chunkOf = (
+    index: number,
+    delta: StreamedChoice['delta'],
+    rest: Partial<StreamedChoice> = {},
+  ): ChatChunk => ({
     ...base,
-    choices: [{ index: 0, delta, logprobs: null, finish_reason }],
+    choices: [{ index, delta, logprobs: null, finish_reason: null, ...rest }],
   })
   let opened = false
-  for await (const { text, finishReason, usage } of chunks) {
-    if (!opened) yield chunkOf({ role: 'assistant', content: '' }, null)
+  for await (const { index, text, logprobs, finishReason, usage } of chunks) {
+    if (!opened) {
+      for (let choice = 0; choice < choices; choice++) {
+        yield chunkOf(choice, { role: 'assistant', content: '' })
+      }
+    }
     opened = true
-    if (text !== '') yield chunkOf({ content: text }, null)
-    if (finishReason !== null) yield chunkOf({}, finishReason)
+    if (text !== '' || logprobs?.length) {
+      yield chunkOf(index, { content: text }, { logprobs: wireLogprobs(logprobs, engine) })
+    }
+    if (finishReason !== null) yield chunkOf(index, {}, { finish_reason: finishReason })
     if (usage !== null && wantsUsage) yield { ...base, choices: [], usage: wireUsage(usage) }
   }
 }

@@ -1,25 +1,27 @@
-/** `POST /v1/completions`, whole and streamed. */
-import type { Chunk } from '../../engine/api.ts'
+/** `POST /v1/completions`, whole and streamed: one prompt or several, each with one answer or several. */
+import type { Chunk, Generation } from '../../engine/api.ts'
+import { EngineError } from '../../engine/errors.ts'
 import {
   COMPLETION_MAX_TOKENS,
+  type CompletionRequest,
   type CompletionResponse,
   completionRequest,
-  singlePrompt,
+  MAX_ANSWERS,
+  promptsOf,
 } from '../contract/completions.ts'
-import { generateOptions } from '../contract/sampling.ts'
+import { ApiError } from '../contract/errors.ts'
+import type { ServedEngine } from '../contract/served-engine.ts'
 import { wireUsage } from '../contract/usage.ts'
 import { answerId } from '../request-id.ts'
 import { answerStream, answerWhole, type Start } from './answer.ts'
 import { admit, checkIds, type Deps, type RequestContext } from './env.ts'
+import { JointGeneration } from './joint-generation.ts'
 import { type Heading, newHeading, stopStrings } from './openai.ts'
+import { askedOptions } from './options.ts'
 
 export async function completions(c: RequestContext, deps: Deps): Promise<Response> {
   const { engine, body } = await admit(c, deps, completionRequest)
-  const prompt = singlePrompt(body.prompt)
-  if (typeof prompt !== 'string') checkIds(engine, prompt, 'prompt')
-  const wire = { ...body, max_tokens: body.max_tokens ?? COMPLETION_MAX_TOKENS }
-  const options = generateOptions(wire, stopStrings(body.stop), c.var.dialect, engine.defaults)
-  const start: Start = (control) => engine.generate(prompt, { ...options, ...control })
+  const start = startOf(c, engine, body)
   const heading = newHeading(answerId('cmpl'), engine.info.id)
   if (body.stream) {
     const wantsUsage = body.stream_options?.include_usage === true
@@ -27,14 +29,68 @@ export async function completions(c: RequestContext, deps: Deps): Promise<Respon
       completionChunks(chunks, heading, wantsUsage),
     )
   }
-  const { text, finishReason, usage } = await answerWhole(c, deps, engine.info.id, start)
+  const { choices, usage } = await answerWhole(c, deps, engine.info.id, start)
   const whole: CompletionResponse = {
     ...heading,
     object: 'text_completion',
-    choices: [{ index: 0, text, logprobs: null, finish_reason: finishReason }],
+    choices: choices.map(({ index, text, finishReason }) => ({
+      index,
+      text,
+      logprobs: null,
+      finish_reason: finishReason,
+    })),
     usage: wireUsage(usage),
   }
   return c.json(whole)
+}
+
+/** Checks what the schema cannot, before anything starts. */
+function startOf(c: RequestContext, engine: ServedEngine, body: CompletionRequest): Start {
+  const prompts = promptsOf(body.prompt)
+  const nameOf = (at: number) => (prompts.length > 1 ? `prompt[${at}]` : 'prompt')
+  for (const [at, prompt] of prompts.entries()) {
+    if (typeof prompt !== 'string') checkIds(engine, prompt, nameOf(at))
+  }
+  const choices = body.n ?? 1
+  if (prompts.length * choices > MAX_ANSWERS) {
+    throw new ApiError(
+      'bad_request',
+      `The parameter 'n' is ${choices} for each of ${prompts.length} prompts; a request may ask for ${MAX_ANSWERS} answers in all.`,
+      'n',
+    )
+  }
+  checkBestOf(body.best_of, choices)
+  const { logprobs: _, ...sampling } = body
+  const wire = { ...sampling, max_tokens: body.max_tokens ?? COMPLETION_MAX_TOKENS }
+  const options = askedOptions(engine, wire, stopStrings(body.stop), c.var.dialect)
+  return (control) => {
+    const parts = prompts.map((prompt, at) =>
+      naming(nameOf(at), () => engine.generate(prompt, { ...options, ...control })),
+    )
+    const [only] = parts
+    return only && parts.length === 1 ? only : new JointGeneration(parts, choices)
+  }
+}
+
+/** OpenAI makes `best_of` answers and shows the `n` likeliest. */
+function checkBestOf(bestOf: number | null | undefined, choices: number): void {
+  if (bestOf === null || bestOf === undefined || bestOf === choices) return
+  throw new ApiError(
+    'unsupported_parameter',
+    `The parameter 'best_of' is not supported: every answer is shown, so it can only be what 'n' is (${choices}).`,
+    'best_of',
+  )
+}
+
+/** The engine knows of one prompt only: its error is about the one of this name. */
+function naming(name: string, start: () => Generation): Generation {
+  try {
+    return start()
+  } catch (error) {
+    const isAboutPrompt = error instanceof EngineError && error.param === 'prompt'
+    if (!isAboutPrompt || name === 'prompt') throw error
+    throw new EngineError(error.code, `${name}: ${error.message}`, { cause: error, param: name })
+  }
 }
 
 async function* completionChunks(
@@ -47,9 +103,9 @@ async function* completionChunks(
     object: 'text_completion' as const,
     ...(wantsUsage ? { usage: null } : {}),
   }
-  for await (const { text, finishReason, usage } of chunks) {
+  for await (const { index, text, finishReason, usage } of chunks) {
     if (text !== '' || finishReason !== null) {
-      const choice = { index: 0, text, logprobs: null, finish_reason: finishReason }
+      const choice = { index, text, logprobs: null, finish_reason: finishReason }
       yield { ...base, choices: [choice] }
     }
     if (usage !== null && wantsUsage) yield { ...base, choices: [], usage: wireUsage(usage) }

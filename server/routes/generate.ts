@@ -1,14 +1,14 @@
 /** `POST /generate`, whole and streamed. */
 import type { Chunk, GenerateResult } from '../../engine/api.ts'
 import { type GenerateFrame, type GenerateResponse, generateRequest } from '../contract/generate.ts'
-import { generateOptions } from '../contract/sampling.ts'
 import { wireUsage } from '../contract/usage.ts'
 import { answerStream, answerWhole, type Start } from './answer.ts'
 import { admit, type Deps, type RequestContext } from './env.ts'
+import { askedOptions } from './options.ts'
 
 export async function generate(c: RequestContext, deps: Deps): Promise<Response> {
   const { engine, body } = await admit(c, deps, generateRequest)
-  const options = generateOptions(body, body.stop_sequences ?? [], c.var.dialect, engine.defaults)
+  const options = askedOptions(engine, body, body.stop_sequences ?? [], c.var.dialect)
   const start: Start = (control) => engine.generate(body.prompt, { ...options, ...control })
   const lead = body.return_full_text ? body.prompt : ''
   if (body.stream) {

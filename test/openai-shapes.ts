@@ -1,0 +1,73 @@
+/**
+ * Holds what our `/v1` says against OpenAI's published schemas (`openai-schemas/`), in which no field may be invented.
+ * The readers of answers in `server-app.ts` ask here, so every test that reads a body or a stream checks it.
+ */
+import { readFileSync } from 'node:fs'
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
+import addFormats from 'ajv-formats'
+
+interface Document {
+  $defs: Record<string, { properties: Record<string, unknown> }>
+}
+
+/** Fields beyond OpenAI's: the rulings want them, and clients pass over them. */
+const RULED: Readonly<Record<string, readonly string[]>> = {
+  // The contract's shape of an error always has it.
+  Error: ['request_id'],
+  // One body serves both dialects.
+  ListModelsResponse: ['models'],
+}
+
+/** Which schema an answer of a path has; paths that are not OpenAI's have none. */
+const SCHEMAS: readonly { path: RegExp; body: string; chunk?: string }[] = [
+  {
+    path: /^\/v1\/chat\/completions$/,
+    body: 'CreateChatCompletionResponse',
+    chunk: 'CreateChatCompletionStreamResponse',
+  },
+  {
+    path: /^\/v1\/completions$/,
+    body: 'CreateCompletionResponse',
+    chunk: 'CreateCompletionStreamResponse',
+  },
+  { path: /^\/v1\/models$/, body: 'ListModelsResponse' },
+  { path: /^\/v1\/models\/.+/, body: 'Model' },
+]
+
+const ajv = openAiSchemas()
+
+function openAiSchemas(): Ajv2020 {
+  const file = new URL('openai-schemas/responses.json', import.meta.url)
+  const document = JSON.parse(readFileSync(file, 'utf8')) as Document
+  for (const [name, fields] of Object.entries(RULED)) {
+    const { properties } = document.$defs[name] ?? { properties: {} }
+    for (const field of fields) properties[field] = true
+  }
+  const compiler = new Ajv2020({ allErrors: true, allowUnionTypes: true })
+  addFormats.default(compiler)
+  return compiler.addSchema(document)
+}
+
+/** Why a value is not what OpenAI's schema of this name wants; empty when it is. */
+export function openAiFaults(name: string, value: unknown): string[] {
+  const check: ValidateFunction | undefined = ajv.getSchema(`openai.json#/$defs/${name}`)
+  if (!check) throw new TypeError(`openai-schemas/responses.json has no ${name}.`)
+  if (check(value)) return []
+  return (check.errors ?? []).map(
+    ({ instancePath, message, params }) => `${instancePath} ${message} ${JSON.stringify(params)}`,
+  )
+}
+
+/**
+ * Checks a body or the payload of a frame.
+ * @throws Error that says what is not OpenAI's
+ */
+export function checkOpenAiShape(path: string, kind: 'body' | 'chunk', value: unknown): void {
+  if (!path.startsWith('/v1/')) return
+  const isError = typeof value === 'object' && value !== null && 'error' in value
+  const name = isError ? 'ErrorResponse' : SCHEMAS.find((row) => row.path.test(path))?.[kind]
+  if (name === undefined) return
+  const faults = openAiFaults(name, value)
+  if (faults.length === 0) return
+  throw new Error(`${path}: not OpenAI's ${name}: ${faults.join('; ')} in ${JSON.stringify(value)}`)
+}
