@@ -79,7 +79,15 @@ async function* eventsOf(
   } catch (error) {
     job.end(error)
     const { body, ours } = toHttpError(job.reason(error), c.var.dialect, c.var.requestId)
-    if (ours) deps.log(`${c.var.requestId} failed in mid-stream: ${describe(error)}`)
+    if (ours) {
+      const { requestId } = c.var
+      const message = 'A stream failed'
+      deps.log(`${requestId} failed in mid-stream: ${describe(error)}`, {
+        message,
+        requestId,
+        error,
+      })
+    }
     yield dataFrame(body)
   } finally {
     job.end(left())
