@@ -17,7 +17,13 @@ type ServerCode =
   | 'request_timeout'
   | 'reader_too_slow'
   | 'upgrade_required'
+  | 'unauthenticated'
+  | 'forbidden'
+  | 'rate_limited'
+  | 'quota_exceeded'
+  | 'key_server_unavailable'
   | 'not_found'
+  | 'conflict'
   | 'method_not_allowed'
   | 'host_not_allowed'
   | 'loading'
@@ -82,8 +88,26 @@ const ROWS = {
   reader_too_slow: refused(408, 'timeout_error', 'reader_too_slow'),
   upgrade_required: refused(426, 'validation_error', 'upgrade_required'),
   not_found: refused(404, 'not_found_error', 'not_found'),
+  conflict: refused(409, 'validation_error', 'conflict'),
   method_not_allowed: refused(405, 'not_found_error', 'method_not_allowed'),
   host_not_allowed: refused(403, 'permission_error', 'host_not_allowed'),
+  unauthenticated: refused(401, 'authentication_error', 'invalid_api_key'),
+  forbidden: refused(403, 'permission_error', 'insufficient_scope'),
+  // Both say when to come back: whoever throws them measures it.
+  rate_limited: {
+    ...refused(429, 'rate_limit_error', 'rate_limit_exceeded'),
+    type: both('rate_limit_error'),
+  },
+  quota_exceeded: {
+    ...refused(429, 'quota_exceeded', 'quota_exceeded'),
+    type: both('quota_exceeded'),
+  },
+  key_server_unavailable: {
+    status: both(503),
+    type: both('authentication_error'),
+    code: 'key_server_unavailable',
+    retryAfter: 5,
+  },
   overloaded: busy('overloaded', 5),
   loading: busy('model_loading', 5),
   draining: busy('draining', 5),
@@ -101,11 +125,19 @@ export class ApiError extends Error {
   override readonly name = 'ApiError'
   readonly code: ApiErrorCode
   readonly param: string | null
+  /** Beside those of the table, or instead of them. */
+  readonly headers: Readonly<Record<string, string>>
 
-  constructor(code: ApiErrorCode, message: string, param: string | null = null) {
+  constructor(
+    code: ApiErrorCode,
+    message: string,
+    param: string | null = null,
+    headers: Readonly<Record<string, string>> = {},
+  ) {
     super(message)
     this.code = code
     this.param = param
+    this.headers = headers
   }
 }
 
@@ -137,6 +169,7 @@ export function toHttpError(thrown: unknown, dialect: Dialect, requestId: string
     headers: {
       ...(row.retryAfter === undefined ? {} : { 'retry-after': String(row.retryAfter) }),
       ...(row.retry === undefined ? {} : { 'x-should-retry': String(row.retry) }),
+      ...(thrown instanceof ApiError ? thrown.headers : {}),
     },
     body: {
       error: {

@@ -56,7 +56,11 @@ function isTooDeep(bytes: Uint8Array): boolean {
   return false
 }
 
-async function readCapped(request: Request, limit: number): Promise<Uint8Array> {
+/**
+ * The bytes of a body.
+ * @throws as `readJson` does
+ */
+export async function readCapped(request: Request, limit: number): Promise<Uint8Array> {
   const tooLarge = () =>
     new ApiError('payload_too_large', `The request body is larger than ${limit} bytes.`)
   if (Number(request.headers.get('content-length') ?? 0) > limit) throw tooLarge()
@@ -77,13 +81,18 @@ async function readCapped(request: Request, limit: number): Promise<Uint8Array> 
 
 /**
  * Checks a value against an endpoint's schema.
+ * @param what it is, as the beginning of a sentence
  * @throws ApiError that names the first parameter at fault
  */
-export function validate<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
+export function validate<S extends z.ZodType>(
+  schema: S,
+  value: unknown,
+  what = 'The request body',
+): z.output<S> {
   const parsed = schema.safeParse(value, { error: fragment, reportInput: true })
   if (parsed.success) return parsed.data
   const issue = parsed.error.issues[0]
-  throw issue ? toApiError(issue) : new ApiError('bad_request', 'The request body is not valid.')
+  throw issue ? toApiError(issue, what) : new ApiError('bad_request', `${what} is not valid.`)
 }
 
 type Issue = z.core.$ZodIssue
@@ -95,13 +104,13 @@ function fragment(issue: z.core.$ZodRawIssue): string | undefined {
   return undefined
 }
 
-function toApiError(issue: Issue): ApiError {
+function toApiError(issue: Issue, what: string): ApiError {
   if (issue.code === 'unrecognized_keys') {
     const name = pathOf([...issue.path, issue.keys[0] ?? ''])
     return new ApiError('unknown_parameter', `Unknown parameter '${name}'.`, name)
   }
   const name = pathOf(issue.path)
-  if (!name) return new ApiError('bad_request', `The request body ${issue.message}.`)
+  if (!name) return new ApiError('bad_request', `${what} ${issue.message}.`)
   const code = codeOf(issue)
   const fault = code === 'missing_parameter' ? 'is required' : issue.message
   return new ApiError(code, `The parameter '${name}' ${fault}.`, name)

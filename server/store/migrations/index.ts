@@ -2,5 +2,6 @@
 import type { Migration } from '../migration.ts'
 import { keysAndLimits } from './0001-keys-and-limits.ts'
 import { ledger } from './0002-ledger.ts'
+import { batch } from './0003-batch.ts'
 
-export const MIGRATIONS: readonly Migration[] = [keysAndLimits, ledger]
+export const MIGRATIONS: readonly Migration[] = [keysAndLimits, ledger, batch]
