@@ -9,8 +9,10 @@ export interface ProgressReport {
   stop(): void
 }
 
-export function createProgress(io: Io): ProgressReport {
-  return io.stderr.isTTY ? bars(io) : lines(io)
+/** @param tell takes the lines, for whoever keeps a log; there are no bars then */
+export function createProgress(io: Io, tell?: (line: string) => void): ProgressReport {
+  if (tell) return lines(tell)
+  return io.stderr.isTTY ? bars(io) : lines((line) => note(io, line))
 }
 
 const VERB = { weights: 'Loading weights', pipelines: 'Compiling kernels' }
@@ -57,7 +59,7 @@ function bars(io: Io): ProgressReport {
 
 const STEPS = 4
 
-function lines(io: Io): ProgressReport {
+function lines(tell: (line: string) => void): ProgressReport {
   let last = ''
   return {
     report(progress) {
@@ -66,11 +68,11 @@ function lines(io: Io): ProgressReport {
       if (step === last) return
       last = step
       if (progress.phase === 'adapter') {
-        note(io, progress.message)
+        tell(progress.message)
         return
       }
       const total = amount(progress, progress.total)
-      note(io, `${label(progress)}: ${Math.floor(share * 100)}% of ${total}`)
+      tell(`${label(progress)}: ${Math.floor(share * 100)}% of ${total}`)
     },
     stop() {},
   }

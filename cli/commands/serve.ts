@@ -1,9 +1,10 @@
 /** `illuminator serve`: the HTTP server. It answers `/health` from the first moment and says when the model is ready. */
 import { basename } from 'node:path'
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
+import type { LogLevel, OperatorLog, RunningServer, ServedEngine } from '../../server/index.ts'
 import { applySettings } from '../config/sources.ts'
-import { note, stderrColors, write } from '../io.ts'
-import type { CliEngine } from '../open-engine.ts'
+import { type Io, write } from '../io.ts'
+import type { Parts } from '../open-engine.ts'
 import {
   addLoading,
   type LoadFlags,
@@ -13,7 +14,7 @@ import {
   several,
   whole,
 } from '../options.ts'
-import { createProgress } from '../progress.ts'
+import { createProgress, type ProgressReport } from '../progress.ts'
 import type { Deps } from '../session.ts'
 
 interface Flags extends LoadFlags {
@@ -23,7 +24,11 @@ interface Flags extends LoadFlags {
   allowedHost?: string[]
   drain: number
   timeout?: number
+  logLevel: LogLevel
+  logFormat: 'auto' | 'json' | 'text'
 }
+
+const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 
 export function addServe(program: Command, deps: Deps): void {
   addLoading(program.command('serve').description('serve the model over HTTP'))
@@ -33,6 +38,19 @@ export function addServe(program: Command, deps: Deps): void {
     .option('--allowed-host <name>', 'a Host header to accept beside this machine’s own', several)
     .option('--timeout <seconds>', 'most time for a request', real(0.001, 86_400))
     .option('--drain <seconds>', 'time that answers get to finish on shutdown', real(0, 3600), 30)
+    .addOption(
+      new Option('--log-level <level>', 'least important lines of the log')
+        .choices(LEVELS satisfies readonly LogLevel[])
+        .default('info'),
+    )
+    .addOption(
+      new Option(
+        '--log-format <format>',
+        'of the log on stderr; auto: text on a terminal, else json',
+      )
+        .choices(['auto', 'json', 'text'])
+        .default('auto'),
+    )
     .option(
       '--config <file>',
       'JSON file of settings: any of these flags, as in {"maxSequences": 8}',
@@ -43,9 +61,13 @@ export function addServe(program: Command, deps: Deps): void {
 
 async function serveModel({ io, parts }: Deps, flags: Flags): Promise<void> {
   const model = modelName(flags.model)
-  const { closeOnSignals, serve } = await parts.server()
-  const progress = createProgress(io)
-  let engine: CliEngine | undefined
+  const { createOperatorLog, serve } = await parts.server()
+  const format = formatOf(io, flags)
+  const text = (line: string) => io.stderr.write(line)
+  const log = createOperatorLog({ format, level: flags.logLevel, write: text })
+  // Bars are for people who watch; a log gets lines of its own kind.
+  const watched = format === 'text' && io.stderr.isTTY
+  const progress = createProgress(io, watched ? undefined : (line) => log.event('info', line))
   const server = await serve({
     host: flags.host,
     port: flags.port,
@@ -55,36 +77,65 @@ async function serveModel({ io, parts }: Deps, flags: Flags): Promise<void> {
     ...(flags.allowedHost ? { allowedHosts: flags.allowedHost } : {}),
     ...(model ? { aliases: [model, basename(model)] } : {}),
     onProgress: (step) => progress.report(step),
-    log: (line) => note(io, line),
-    load: async (hooks) => {
-      engine = await parts.openEngine(model, { ...loadingFrom(flags), ...hooks })
-      return engine
-    },
+    log: log.log,
+    onRequested: log.requested,
+    load: (hooks) => parts.openEngine(model, { ...loadingFrom(flags), ...hooks }),
   })
+  await write(io.stdout, `illuminator listens on ${server.url} and loads the model\n`)
+  log.event('info', 'listening', { url: server.url })
+  await untilClosed({ io, parts, log, progress }, server, (engine) =>
+    banner(engine, server.url, flags),
+  )
+}
+
+function formatOf(io: Io, { logFormat }: Flags): 'json' | 'text' {
+  if (logFormat !== 'auto') return logFormat
+  return io.stderr.isTTY ? 'text' : 'json'
+}
+
+interface Surroundings {
+  io: Io
+  parts: Parts
+  log: OperatorLog
+  progress: ProgressReport
+}
+
+/** Says when the model is ready, and stays until a signal or a failed load ends the server. */
+async function untilClosed(
+  { io, parts, log, progress }: Surroundings,
+  server: RunningServer,
+  greeting: (engine: ServedEngine) => string,
+): Promise<void> {
+  const { closeOnSignals } = await parts.server()
   let asked = false
   const release = closeOnSignals(server, (line) => {
     asked = true
     progress.stop()
-    note(io, line)
+    log.event('info', line)
   })
   try {
-    await write(io.stdout, `illuminator listens on ${server.url} and loads the model\n`)
-    await server.ready
+    const engine = await server.ready
     progress.stop()
-    if (engine) await write(io.stdout, banner(engine, server.url, flags))
+    const { id, weights, contextLength } = engine.info
+    const adapter = engine.stats.adapter.name
+    log.event('info', 'ready', { model: id, weights, context: contextLength, adapter })
+    await write(io.stdout, greeting(engine))
     await server.closed
   } catch (error) {
     progress.stop()
     await server.closed
     // A load that a signal cut short is a shutdown like any other.
-    if (!asked) throw error
+    if (!asked) {
+      log.event('fatal', 'the model could not be loaded', { error })
+      throw error
+    }
   } finally {
     release()
   }
-  note(io, stderrColors(io).dim('illuminator: closed'))
+  log.event('info', 'closed')
 }
 
-function banner({ info, stats }: CliEngine, url: string, flags: Flags): string {
+function banner({ info, stats }: ServedEngine, url: string, flags: Flags): string {
   const body = '{"messages":[{"role":"user","content":"Why is the sky blue?"}],"stream":true}'
   const reach = flags.insecure
     ? 'No API keys: everybody who can connect can use it.'
