@@ -5,6 +5,7 @@
 import type { Progress } from '../engine/api.ts'
 import { ApiError } from './contract/errors.ts'
 import type { ServedEngine } from './contract/served-engine.ts'
+import { EngineWatch } from './observe/engine-watch.ts'
 
 export type Phase = 'loading' | 'ready' | 'draining' | 'unhealthy'
 
@@ -15,18 +16,20 @@ export class Lifecycle {
   #underWay = 0
   #idle: (() => void)[] = []
   readonly #stop = new AbortController()
+  readonly #watch: EngineWatch
   readonly startedAt = Date.now()
   /** The last progress the loader reported; `null` before the first. */
   progress: Progress | null = null
 
   /** @param engine an engine that is ready already, as in tests */
-  constructor(engine: ServedEngine | null = null) {
+  constructor(engine: ServedEngine | null = null, watch = new EngineWatch()) {
     this.#engine = engine
+    this.#watch = watch
   }
 
   get phase(): Phase {
     if (this.#draining) return 'draining'
-    if (this.#fault !== null) return 'unhealthy'
+    if (this.fault !== null) return 'unhealthy'
     return this.#engine ? 'ready' : 'loading'
   }
 
@@ -34,9 +37,17 @@ export class Lifecycle {
     return this.#engine
   }
 
-  /** Why the server is unhealthy. */
+  /** Why the server is unhealthy; no details of the machine, for everybody may read it. */
   get fault(): string | null {
-    return this.#fault
+    if (this.#fault !== null) return 'The GPU failed; the log has the details.'
+    const { stalled } = this.#watch
+    if (stalled === null) return null
+    return `The engine has not advanced for ${Math.floor(stalled / 1000)} s although there is work.`
+  }
+
+  /** Looks whether the engine advances; whoever asks for the state looks first, and a timer does. */
+  look(): void {
+    if (this.#engine) this.#watch.look(this.#engine.stats)
   }
 
   /** Answers under way. */

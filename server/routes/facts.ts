@@ -1,5 +1,6 @@
 /** `GET /health` and its two probes, `/info`, `/models` and `/v1/models`: what the server knows of itself. */
 import type { Progress } from '../../engine/api.ts'
+import { STRANGER } from '../auth/caller.ts'
 import { ApiError } from '../contract/errors.ts'
 import {
   bytesLabel,
@@ -21,8 +22,11 @@ const STATUS = {
 
 export function health(c: RequestContext, deps: Deps): Response {
   const { lifecycle, version } = deps
-  const { engine, phase } = lifecycle
-  const stats = engine?.stats
+  lifecycle.look()
+  const { engine, fault, phase } = lifecycle
+  // Who has no key, where keys are needed, learns whether it works and nothing more.
+  const isStranger = c.var.caller === STRANGER
+  const stats = isStranger ? undefined : engine?.stats
   const body: HealthResponse = {
     status: STATUS[phase],
     model_loaded: engine !== null,
@@ -32,10 +36,10 @@ export function health(c: RequestContext, deps: Deps): Response {
       gpu_memory_total: null,
     },
     uptime: durationLabel(Date.now() - lifecycle.startedAt),
-    version,
+    version: isStranger ? null : version,
   }
   if (phase === 'loading') body.progress = wireProgress(lifecycle.progress)
-  if (phase === 'unhealthy') body.reason = 'The GPU failed; the log has the details.'
+  if (phase === 'unhealthy' && fault !== null) body.reason = fault
   return c.json(body, phase === 'ready' ? 200 : 503)
 }
 
@@ -52,6 +56,7 @@ export function live(c: RequestContext): Response {
 
 /** Requests are welcome. */
 export function ready(c: RequestContext, { lifecycle }: Deps): Response {
+  lifecycle.look()
   const { phase } = lifecycle
   return phase === 'ready' ? c.json({ status: 'ready' }) : c.json({ status: STATUS[phase] }, 503)
 }
