@@ -36,7 +36,7 @@ export interface FakePlan {
 export interface FakeCounts {
   tokens: number
   aborted: number
-  readonly stats: { running: number }
+  readonly stats: { running: number; steps: number }
 }
 
 const cancelled = (): EngineError => new EngineError('aborted', 'The request was cancelled.')
@@ -85,6 +85,7 @@ export class FakeGeneration implements Generation {
       for (let steps = 0; this.#choices.some(({ isOver }) => !isOver); steps++) {
         if (failAfter && steps >= failAfter.tokens) throw failAfter.error
         await this.#pause(rate ? 1000 / rate : 0)
+        stats.steps++
         yield* this.#step()
       }
     } finally {
