@@ -3,12 +3,13 @@
  * tests drive it through `app.request()` and `serve.ts` puts it behind a listener.
  */
 import { Hono } from 'hono'
-import { ANYONE, type Caller } from './auth/caller.ts'
+import { guard, type Identify } from './auth/guard.ts'
 import { dialectOf } from './contract/dialect.ts'
 import { ApiError, toHttpError } from './contract/errors.ts'
 import { openApiDocument } from './contract/openapi.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import { type Gate, OPEN_GATE } from './limits/gate.ts'
+import { AdmissionQueue } from './limits/queue.ts'
 import type { OnAnswered } from './observe/answered.ts'
 import { type Log, logToStderr } from './observe/log.ts'
 import { Metrics } from './observe/metrics.ts'
@@ -21,8 +22,11 @@ import type { Deps, Env, RequestContext } from './routes/env.ts'
 import { health, info, live, model, models, ready } from './routes/facts.ts'
 import { generate } from './routes/generate.ts'
 import { metrics } from './routes/metrics.ts'
+import { keySet, token } from './routes/oauth.ts'
+import { stats } from './routes/stats.ts'
 import { detokenize, tokenize } from './routes/tokenize.ts'
 import { checkCaller } from './security.ts'
+import type { ServerState } from './state.ts'
 import { packageVersion } from './version.ts'
 
 export interface AppOptions {
@@ -38,9 +42,13 @@ export interface AppOptions {
   admissionMs?: number
   /** Most milliseconds for a request, from its admission. Default: no limit. */
   timeoutMs?: number
-  /** Who a request comes from. Default: anyone. */
-  identify?: (c: RequestContext) => Caller | Promise<Caller>
-  /** Counts requests and tokens. Default: lets everybody in. */
+  /** Keys, limits and the ledger. Default: none is kept, and anyone may do anything. */
+  state?: ServerState
+  /** Bounds what waits; shared by all that wait for one engine. Default: its own. */
+  queue?: AdmissionQueue
+  /** Who a request comes from, instead of what `state` says. */
+  identify?: Identify
+  /** Counts requests and tokens, instead of the limiter of `state`. */
   gate?: Gate
   /** Hears of every answer, once. */
   onAnswered?: OnAnswered
@@ -64,9 +72,12 @@ export function depsOf(options: AppOptions): Deps {
     keepAliveMs: options.keepAliveMs ?? 8000,
     admissionMs: options.admissionMs ?? 50,
     timeoutMs: options.timeoutMs,
-    gate: options.gate ?? OPEN_GATE,
+    gate: options.gate ?? options.state?.limiter ?? OPEN_GATE,
+    queue: options.queue ?? new AdmissionQueue(),
+    state: options.state ?? null,
     onAnswered: (answered) => {
       metrics.answered(answered)
+      options.state?.ledger.record(answered)
       options.onAnswered?.(answered)
     },
     metrics,
@@ -93,9 +104,9 @@ export function createApp(options: AppOptions): Hono<Env> {
   app.use(async (c, next) => {
     const host = c.req.header('host') ?? new URL(c.req.url).host
     checkCaller(host, c.req.header('origin'), allowed)
-    c.set('caller', (await options.identify?.(c)) ?? ANYONE)
     await next()
   })
+  app.use(guard(deps, options.identify))
   addRoutes(app, deps)
   app.notFound((c) => answerError(c, deps, noRoute(app, c)))
   app.onError((error, c) => answerError(c, deps, error))
@@ -121,6 +132,9 @@ function addRoutes(app: Hono<Env>, deps: Deps): void {
   get('/v1/models', models)
   // A model id may hold slashes.
   get('/v1/models/:id{.+}', model)
+  get('/models/:id{.+}/stats', stats)
+  post('/oauth/token', token)
+  get('/.well-known/jwks.json', keySet)
   get('/metrics', metrics)
   get('/openapi.json', (c, { version }) => c.json(openApiDocument(version)))
 }
@@ -138,12 +152,13 @@ function noRoute(app: Hono<Env>, c: RequestContext): ApiError {
   return new ApiError('method_not_allowed', `${c.req.path} takes ${methods[0]}, not ${method}.`)
 }
 
-/** Our patterns end in at most one `:name{.+}`. */
+/** Our patterns have at most one parameter, `:name` or `:name{.+}`. */
 function matches(pattern: string, path: string): boolean {
-  const parameter = pattern.indexOf('/:')
-  if (parameter < 0) return pattern === path
-  const prefix = pattern.slice(0, parameter + 1)
-  return path.startsWith(prefix) && path.length > prefix.length
+  const [, prefix, many, suffix = ''] = /^(.*\/):\w+(\{\.\+\})?(.*)$/.exec(pattern) ?? []
+  if (prefix === undefined) return pattern === path
+  if (!path.startsWith(prefix) || !path.endsWith(suffix)) return false
+  const value = path.slice(prefix.length, path.length - suffix.length)
+  return value !== '' && (many !== undefined || !value.includes('/'))
 }
 
 function answerError(c: RequestContext, deps: Deps, error: unknown): Response {

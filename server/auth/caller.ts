@@ -26,3 +26,14 @@ export const ANYONE: Caller = {
   scopes: new Set(SCOPES),
   limits: { requestsPerMinute: null, tokensPerHour: null },
 }
+
+/** Somebody without a key, on a server that has keys: may see what is public, and no details there. */
+export const STRANGER: Caller = {
+  id: 'stranger',
+  name: 'stranger',
+  tier: 'none',
+  scopes: new Set(),
+  limits: { requestsPerMinute: null, tokensPerHour: null },
+}
+
+export const isScope = (text: string): text is Scope => SCOPES.some((scope) => scope === text)

@@ -13,6 +13,7 @@ type ServerCode =
   | 'unsupported_parameter'
   | 'invalid_json'
   | 'payload_too_large'
+  | 'malformed_request'
   | 'headers_too_large'
   | 'request_timeout'
   | 'reader_too_slow'
@@ -82,6 +83,7 @@ const ROWS = {
   invalid_json: invalid('invalid_json', 400),
   payload_too_large: refused(413, 'validation_error', 'payload_too_large'),
   model_not_found: refused(404, 'model_error', 'model_not_found'),
+  malformed_request: invalid('malformed_request', 400),
   headers_too_large: refused(431, 'validation_error', 'headers_too_large'),
   request_timeout: refused(408, 'timeout_error', 'request_timeout'),
   // Only ever the last frame of a stream.

@@ -21,7 +21,10 @@ export const healthResponse = z
       gpu_memory_total: z.string().nullable().describe('WebGPU does not tell.'),
     }),
     uptime: z.string(),
-    version: z.string(),
+    version: z
+      .string()
+      .nullable()
+      .describe('Null, as the memory is, without a key where keys are needed.'),
     progress: progressSchema.nullable().optional(),
     reason: z.string().optional(),
   })

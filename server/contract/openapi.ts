@@ -4,6 +4,8 @@ import { chatChunk, chatRequest, chatResponse } from './chat.ts'
 import { completionRequest, completionResponse } from './completions.ts'
 import { healthResponse, infoResponse, modelsResponse, openaiCard } from './facts.ts'
 import { generateFrame, generateRequest, generateResponse } from './generate.ts'
+import { jwksResponse, tokenError, tokenRequest, tokenResponse } from './oauth.ts'
+import { statsResponse } from './stats.ts'
 import {
   detokenizeRequest,
   detokenizeResponse,
@@ -16,9 +18,13 @@ interface Operation {
   path: string
   summary: string
   request?: z.ZodType
+  /** The request is a form and no JSON. */
+  isForm?: true
   response: z.ZodType
   /** Schema of one event, where the answer can be streamed. */
   frame?: z.ZodType
+  /** Where errors have a shape of their own. */
+  error?: z.ZodType
 }
 
 const errorResponse = z
@@ -75,6 +81,27 @@ export const OPERATIONS: readonly Operation[] = [
   { method: 'get', path: '/health/ready', summary: 'Requests are welcome', response: probe },
   { method: 'get', path: '/info', summary: 'The loaded model', response: infoResponse },
   { method: 'get', path: '/models', summary: 'The served models', response: modelsResponse },
+  {
+    method: 'get',
+    path: '/models/{id}/stats',
+    summary: 'What a model has answered so far',
+    response: statsResponse,
+  },
+  {
+    method: 'post',
+    path: '/oauth/token',
+    summary: 'An access token for a client',
+    request: tokenRequest,
+    isForm: true,
+    response: tokenResponse,
+    error: tokenError,
+  },
+  {
+    method: 'get',
+    path: '/.well-known/jwks.json',
+    summary: 'The keys to check our tokens with',
+    response: jwksResponse,
+  },
   { method: 'get', path: '/v1/models', summary: 'The served models', response: modelsResponse },
   { method: 'get', path: '/v1/models/{id}', summary: 'One served model', response: openaiCard },
 ]
@@ -82,7 +109,9 @@ export const OPERATIONS: readonly Operation[] = [
 /** The OpenAPI 3.1 document. */
 export function openApiDocument(version: string): object {
   const { openAPIRegistry, getOpenAPI31Document } = new OpenAPIHono()
-  for (const { method, path, summary, request, response, frame } of OPERATIONS) {
+  for (const operation of OPERATIONS) {
+    const { method, path, summary, request, response, frame, error = errorResponse } = operation
+    const type = operation.isForm ? 'application/x-www-form-urlencoded' : 'application/json'
     const content = {
       'application/json': { schema: response },
       ...(frame ? { 'text/event-stream': { schema: frame } } : {}),
@@ -93,15 +122,13 @@ export function openApiDocument(version: string): object {
       summary,
       request: {
         ...(path.includes('{id}') ? { params: z.object({ id: z.string() }) } : {}),
-        ...(request
-          ? { body: { required: true, content: { 'application/json': { schema: request } } } }
-          : {}),
+        ...(request ? { body: { required: true, content: { [type]: { schema: request } } } } : {}),
       },
       responses: {
         200: { description: 'Success', content },
         default: {
           description: 'Error',
-          content: { 'application/json': { schema: errorResponse } },
+          content: { 'application/json': { schema: error } },
         },
       },
     })

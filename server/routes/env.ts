@@ -9,9 +9,11 @@ import { readJson, validate } from '../contract/parse.ts'
 import type { ServedEngine } from '../contract/served-engine.ts'
 import type { Lifecycle } from '../lifecycle.ts'
 import type { Gate } from '../limits/gate.ts'
+import type { AdmissionQueue } from '../limits/queue.ts'
 import type { OnAnswered } from '../observe/answered.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
+import type { ServerState } from '../state.ts'
 
 export interface Deps {
   lifecycle: Lifecycle
@@ -26,6 +28,10 @@ export interface Deps {
   timeoutMs: number | undefined
   /** Counts requests and tokens. */
   gate: Gate
+  /** Bounds what waits for its first token. */
+  queue: AdmissionQueue
+  /** Keys, limits, the ledger; null: none are kept. */
+  state: ServerState | null
   /** Hears of every answer, once. */
   onAnswered: OnAnswered
   /** What `/metrics` tells. */

@@ -6,6 +6,7 @@ import type { Chunk, GenerateOptions, Generation } from '../../engine/api.ts'
 import { EngineError } from '../../engine/errors.ts'
 import { ApiError, toHttpError } from '../contract/errors.ts'
 import type { Reservation } from '../limits/gate.ts'
+import type { Place } from '../limits/queue.ts'
 import type { Answered } from '../observe/answered.ts'
 import type { Deps, RequestContext } from './env.ts'
 
@@ -21,6 +22,8 @@ export interface JobRequest {
   readonly caller: Answered['caller']
   readonly endpoint: string
   readonly model: string
+  /** Of the request's body, as the bound of its prompt. Absent: it does not wait among those that somebody waits for. */
+  readonly bytes?: number
   /** Fires when the client is gone. */
   readonly gone: AbortSignal
 }
@@ -30,6 +33,7 @@ export const requestOf = (c: RequestContext, model: string): JobRequest => ({
   caller: c.var.caller,
   endpoint: c.req.path,
   model,
+  bytes: Number(c.req.header('content-length') ?? 0),
   gone: c.req.raw.signal,
 })
 
@@ -39,6 +43,7 @@ export class Job {
   readonly #request: JobRequest
   readonly #controller = new AbortController()
   readonly #sources: readonly AbortSignal[]
+  readonly #place: Place | undefined
   readonly #reservation: Reservation
   readonly #countOut: () => void
   readonly #startedAt = Date.now()
@@ -48,17 +53,25 @@ export class Job {
   #cachedTokens = 0
   #ended = false
 
-  /** Throws what `start` and the gate throw; nothing is left behind then. */
+  /** Throws what `start`, the gate and the queue throw; nothing is left behind then. */
   constructor(deps: Deps, request: JobRequest, start: Start) {
     this.#deps = deps
     this.#request = request
     const { timeoutMs } = deps
-    this.generation = start({
-      signal: this.#controller.signal,
-      ...(timeoutMs === undefined ? {} : { timeout: timeoutMs }),
-    })
-    const { promptTokens, mostTokens } = this.generation
-    this.#reservation = deps.gate.reserve(request.caller, promptTokens + mostTokens)
+    // Before `start`, which tokenizes: a flood must cost nothing but its refusal.
+    this.#place = request.bytes === undefined ? undefined : deps.queue.take(request.bytes)
+    try {
+      this.generation = start({
+        signal: this.#controller.signal,
+        ...(timeoutMs === undefined ? {} : { timeout: timeoutMs }),
+      })
+      const { promptTokens, mostTokens } = this.generation
+      this.#reservation = deps.gate.reserve(request.caller, promptTokens + mostTokens)
+      this.#place?.adopt(promptTokens)
+    } catch (error) {
+      this.#place?.abandon()
+      throw error
+    }
     // By hand and not `AbortSignal.any`: the stop signal outlives every request and must not keep them.
     this.#sources = [request.gone, deps.lifecycle.stopSignal]
     for (const source of this.#sources) {
@@ -74,6 +87,7 @@ export class Job {
   async *chunks(): AsyncGenerator<Chunk, void> {
     for await (const chunk of this.generation) {
       this.#firstToken ??= performance.now() - this.#began
+      this.#place?.leave()
       this.#completionTokens += chunk.ids.length
       if (chunk.usage) this.#cachedTokens = chunk.usage.cachedTokens
       yield chunk
@@ -84,6 +98,7 @@ export class Job {
   end(error: unknown = null): void {
     if (this.#ended) return
     this.#ended = true
+    this.#place?.leave()
     const { lifecycle } = this.#deps
     for (const source of this.#sources) source.removeEventListener('abort', this.abort)
     if (error === null) lifecycle.reportSuccess()
@@ -92,7 +107,7 @@ export class Job {
     const promptTokens = this.#firstToken === null ? 0 : this.generation.promptTokens
     this.#reservation.settle(promptTokens + this.#completionTokens)
     this.#countOut()
-    const { gone: _, ...request } = this.#request
+    const { bytes: _, gone: __, ...request } = this.#request
     this.#deps.onAnswered({
       ...request,
       startedAt: this.#startedAt,

@@ -31,7 +31,7 @@ export const keysAndLimits: Migration = {
       kind TEXT NOT NULL CHECK (kind IN ('requests', 'tokens')),
       bucket INTEGER NOT NULL,
       used INTEGER NOT NULL,
-      PRIMARY KEY (caller, kind, bucket)
+      PRIMARY KEY (kind, bucket, caller)
     ) STRICT, WITHOUT ROWID`,
   ],
 }
