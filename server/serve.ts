@@ -3,16 +3,23 @@
  * tells how far the load is; on shutdown it refuses new work, lets answers finish for a while, ends the rest, and
  * closes the engine last.
  */
-import { createServer, type Server } from 'node:http'
+import type { Server } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
 import type { Progress } from '../engine/api.ts'
 import { EngineError } from '../engine/errors.ts'
-import { createApp } from './app.ts'
+import { createApp, depsOf } from './app.ts'
 import { ApiError, toHttpError } from './contract/errors.ts'
 import type { ServedEngine } from './contract/served-engine.ts'
 import { Lifecycle } from './lifecycle.ts'
+import { createListener, type ListenerLimits } from './listener.ts'
+import type { OnAnswered } from './observe/answered.ts'
+import { type Log, logToStderr } from './observe/log.ts'
+import { Metrics } from './observe/metrics.ts'
+import type { OnRequested } from './observe/requested.ts'
 import { requestId } from './request-id.ts'
 import { checkBind, isLoopback } from './security.ts'
+import type { Authenticate, SocketLimits } from './ws/session.ts'
+import { acceptSockets, type Sockets } from './ws/upgrade.ts'
 
 export interface ServeOptions {
   /** Loads the engine; called once, after the socket listens. */
@@ -33,8 +40,19 @@ export interface ServeOptions {
   timeoutMs?: number
   /** Seconds that answers under way get to finish on shutdown. Default 30. */
   drainSeconds?: number
+  /** What a connection may cost. */
+  limits?: ListenerLimits
+  /** What a WebSocket may cost. */
+  socketLimits?: Partial<SocketLimits>
+  /** Who holds the token that a WebSocket brings. Default: anyone. */
+  authenticate?: Authenticate
+  /** Hears of every answer, once. */
+  onAnswered?: OnAnswered
+  /** Hears of every HTTP request, once, when its answer is out. */
+  onRequested?: OnRequested
   onProgress?: (progress: Progress) => void
-  log?: (line: string) => void
+  /** Tells the operator what failed here. Default: on stderr. */
+  log?: Log
 }
 
 export interface RunningServer {
@@ -59,14 +77,14 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   const host = options.host ?? DEFAULT_HOST
   checkBind(host, options.insecure ?? false)
   const lifecycle = new Lifecycle()
-  const server = createListener(lifecycle, host, options)
+  const { server, sockets } = createServer(lifecycle, host, options)
   const url = await listen(server, host, options.port ?? DEFAULT_PORT)
   const loading = new AbortController()
   const ready = load(lifecycle, options, loading.signal)
   let closing: Promise<void> | undefined
   const { promise: closed, resolve: announce } = withResolvers()
   const close = () => {
-    closing ??= shutDown(server, lifecycle, ready, loading, options).then(announce)
+    closing ??= shutDown(server, sockets, lifecycle, ready, loading, options).then(announce)
     return closing
   }
   // A failed load ends the server; whoever awaits `ready` sees why.
@@ -88,33 +106,42 @@ async function load(
   return engine
 }
 
-function createListener(lifecycle: Lifecycle, host: string, options: ServeOptions): Server {
-  const { aliases, log, timeoutMs } = options
+function createServer(
+  lifecycle: Lifecycle,
+  host: string,
+  options: ServeOptions,
+): { server: Server; sockets: Sockets } {
+  const { aliases, authenticate, log = logToStderr, onAnswered, socketLimits, timeoutMs } = options
   const allowedHosts = options.allowedHosts ?? (isLoopback(host) ? [] : null)
-  const app = createApp({
+  const settings = {
     lifecycle,
     allowedHosts,
+    // One for both ways in.
+    metrics: new Metrics(lifecycle),
+    log,
     ...(aliases ? { aliases } : {}),
-    ...(log ? { log } : {}),
+    ...(onAnswered ? { onAnswered } : {}),
+    ...(options.onRequested ? { onRequested: options.onRequested } : {}),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
-  })
-  const listener = getRequestListener(app.fetch, {
+  }
+  const listener = getRequestListener(createApp(settings).fetch, {
     overrideGlobalObjects: false,
     errorHandler: unreadable,
   })
-  const server = createServer({
-    // Time to receive a request, not to answer it.
-    headersTimeout: 10_000,
-    requestTimeout: 60_000,
-    // Longer than what proxies in front keep idle connections for, so that they close first.
-    keepAliveTimeout: 75_000,
-    maxHeaderSize: 16 * 1024,
+  const server = createListener(
+    (incoming, outgoing) => {
+      if (lifecycle.phase === 'draining') outgoing.setHeader('connection', 'close')
+      void listener(incoming, outgoing)
+    },
+    { ...options.limits, log },
+  )
+  const sockets = acceptSockets(server, {
+    deps: depsOf(settings),
+    allowedHosts,
+    ...(authenticate ? { authenticate } : {}),
+    ...(socketLimits ? { limits: socketLimits } : {}),
   })
-  server.on('request', (incoming, outgoing) => {
-    if (lifecycle.phase === 'draining') outgoing.setHeader('connection', 'close')
-    void listener(incoming, outgoing)
-  })
-  return server
+  return { server, sockets }
 }
 
 /** A request line or Host header that no URL can be made of never reaches the app. */
@@ -152,19 +179,24 @@ function urlOf(server: Server, host: string): string {
 
 async function shutDown(
   server: Server,
+  sockets: Sockets,
   lifecycle: Lifecycle,
   ready: Promise<ServedEngine>,
   loading: AbortController,
   options: ServeOptions,
 ): Promise<void> {
   loading.abort()
+  sockets.drain()
   // Still listening: until the last answer is out, `/health` says "draining" and new work is told to go elsewhere.
   await lifecycle.drain((options.drainSeconds ?? 30) * 1000)
   const stopped = new Promise<void>((resolve) => server.close(() => resolve()))
   // The last bytes of an answer are still on their way when it counts as ended: idle connections close as they become
   // so, and those whose reader has stopped are cut after a second.
   const sweep = setInterval(() => server.closeIdleConnections(), 50)
-  const cut = setTimeout(() => server.closeAllConnections(), 1000)
+  const cut = setTimeout(() => {
+    server.closeAllConnections()
+    sockets.cut()
+  }, 1000)
   await stopped
   clearInterval(sweep)
   clearTimeout(cut)
