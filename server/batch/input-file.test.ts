@@ -37,11 +37,16 @@ test('what is wrong is told by line and parameter', () => {
     const bad = typeof value === 'string' ? value : JSON.stringify(value)
     const { errors } = read(`${JSON.stringify(line({ custom_id: 'first' }))}\n${bad}`)
     expect(errors).toMatchObject([
-      { line: 2, param, message, code: expect.stringMatching(/^(invalid|unknown)_/) as string },
+      {
+        line: 2,
+        param,
+        message: expect.stringMatching(message) as string,
+        code: expect.stringMatching(/^(invalid|unknown)_/) as string,
+      },
     ])
   }
   expect(read(`${JSON.stringify(line())}\n${JSON.stringify(line())}`).errors).toMatchObject([
-    { line: 2, param: 'custom_id', message: /earlier line/ },
+    { line: 2, param: 'custom_id', message: expect.stringMatching(/earlier line/) as string },
   ])
   expect(read('').errors).toMatchObject([{ code: 'empty_file', line: null }])
   expect(read('{\n'.repeat(1000)).errors).toHaveLength(100)
