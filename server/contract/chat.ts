@@ -3,6 +3,7 @@ import { z } from '@hono/zod-openapi'
 import type { ChatMessage } from '../../engine/api.ts'
 import {
   choices,
+  dropped,
   droppedFields,
   flag,
   notServed,
@@ -17,23 +18,31 @@ import { finishReason, usageSchema } from './usage.ts'
 const MAX_MESSAGES = 4096
 
 const textPart = z.strictObject({
-  type: z.literal('text'),
-  text: z.string(),
+  type: z.literal('text').describe('Only text: images, audio and files are not served.'),
+  text: z.string().describe('Parts are joined by a line break.'),
   cache_control: droppedFields.cache_control,
+  prompt_cache_breakpoint: dropped('a hint for caching'),
 })
 
 const message = z.strictObject(
   {
-    role: z.enum(['system', 'developer', 'user', 'assistant'], {
-      error: 'must be one of system, developer, user, assistant',
-    }),
+    role: z
+      .enum(['system', 'developer', 'user', 'assistant'], {
+        error: 'must be one of system, developer, user, assistant',
+      })
+      .describe('developer is OpenAI’s newer word for system.'),
     content: z
       .union([z.string(), z.array(textPart), z.null()], {
         error:
           'must be a string, or an array of parts {"type": "text", "text": …}; images, audio and files are not supported',
       })
-      .optional(),
-    name: z.string({ error: 'must be a string' }).max(256, { error: 'is too long' }).nullish(),
+      .optional()
+      .describe('A text, or parts of one; an assistant’s may be absent.'),
+    name: z
+      .string({ error: 'must be a string' })
+      .max(256, { error: 'is too long' })
+      .nullish()
+      .describe('Who speaks, where the model’s chat template has a place for it.'),
     // What OpenAI's clients send back when a program appends an answer to its messages.
     refusal: notServed('refusals in messages'),
     annotations: notServed('annotations in messages', []),
@@ -61,7 +70,8 @@ export const chatRequest = z
         { error: 'must be an array of messages' },
       )
       .min(1, { error: 'must hold at least one message' })
-      .max(MAX_MESSAGES, { error: `must hold at most ${MAX_MESSAGES} messages` }),
+      .max(MAX_MESSAGES, { error: `must hold at most ${MAX_MESSAGES} messages` })
+      .describe('The conversation to go on with.'),
     max_completion_tokens: whole(1, 0x7fffffff, 'OpenAI’s newer name of max_tokens.'),
     stop: stopOneOrMany,
     stream_options: streamOptions,
@@ -80,6 +90,7 @@ export const chatRequest = z
     response_format: notServed('only plain text is generated', { type: 'text' }),
     modalities: notServed('only text is generated', ['text']),
     audio: notServed('only text is generated'),
+    moderation: notServed('moderation'),
     prediction: notServed('predicted outputs'),
     reasoning_effort: notServed('reasoning effort', 'none'),
     verbosity: notServed('verbosity', 'medium'),

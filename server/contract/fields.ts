@@ -168,7 +168,7 @@ function isShallow(value: unknown): boolean {
   return Object.values(value).every((member) => typeof member !== 'object' || member === null)
 }
 
-const dropped = (why: string) =>
+export const dropped = (why: string) =>
   z
     .unknown()
     .optional()
@@ -184,6 +184,7 @@ export const droppedFields = {
   safety_identifier: dropped('a tag for the provider’s own records'),
   prompt_cache_key: dropped('a hint for caching'),
   prompt_cache_retention: dropped('a hint for caching'),
+  prompt_cache_options: dropped('a hint for caching'),
   cache_control: dropped('a hint for caching'),
 } as const
 
@@ -197,3 +198,4 @@ export const streamOptions = z
     { error: 'must be an object' },
   )
   .nullish()
+  .describe('How a stream is told.')
