@@ -8,16 +8,21 @@ import { getRequestListener } from '@hono/node-server'
 import type { Progress } from '../engine/api.ts'
 import { EngineError } from '../engine/errors.ts'
 import { createApp, depsOf } from './app.ts'
+import type { JwtSettings } from './auth/jwt.ts'
 import { ApiError, toHttpError } from './contract/errors.ts'
 import type { ServedEngine } from './contract/served-engine.ts'
 import { Lifecycle } from './lifecycle.ts'
+import { AdmissionQueue } from './limits/queue.ts'
+import { DEFAULT_HOST, listen } from './listen.ts'
 import { createListener, type ListenerLimits } from './listener.ts'
 import type { OnAnswered } from './observe/answered.ts'
 import { type Log, logToStderr } from './observe/log.ts'
-import { Metrics } from './observe/metrics.ts'
 import type { OnRequested } from './observe/requested.ts'
 import { requestId } from './request-id.ts'
 import { checkBind, isLoopback } from './security.ts'
+import { openState, type ServerState } from './state.ts'
+import { databaseFile } from './store/data-folder.ts'
+import { IN_MEMORY } from './store/database.ts'
 import type { Authenticate, SocketLimits } from './ws/session.ts'
 import { acceptSockets, type Sockets } from './ws/upgrade.ts'
 
@@ -44,7 +49,11 @@ export interface ServeOptions {
   limits?: ListenerLimits
   /** What a WebSocket may cost. */
   socketLimits?: Partial<SocketLimits>
-  /** Who holds the token that a WebSocket brings. Default: anyone. */
+  /** The folder of keys, limits and the ledger; ":memory:", the default, keeps nothing. */
+  data?: string
+  /** Whose tokens are good beside our own. */
+  jwt?: JwtSettings
+  /** Who holds the token that a WebSocket brings, instead of what the keys say. */
   authenticate?: Authenticate
   /** Hears of every answer, once. */
   onAnswered?: OnAnswered
@@ -58,6 +67,8 @@ export interface ServeOptions {
 export interface RunningServer {
   /** Base URL with the actual port. */
   readonly url: string
+  /** Whether callers had to have a key when it started. */
+  readonly needsKeys: boolean
   /** The engine, once it is loaded; rejects when the load fails (the server is then closed). */
   readonly ready: Promise<ServedEngine>
   /** Drains and closes everything. Idempotent. */
@@ -66,30 +77,44 @@ export interface RunningServer {
   readonly closed: Promise<void>
 }
 
-const DEFAULT_HOST = '127.0.0.1'
 const DEFAULT_PORT = 8000
 
 /**
  * Listens, then loads.
- * @throws EngineError `bad_request` for a host that needs `insecure`, a port in use, or an address that is not ours
+ * @throws EngineError `bad_request` for a host that needs `insecure` or a key, a port in use, an address that is not
+ *   ours, or state that cannot be opened
  */
 export async function serve(options: ServeOptions): Promise<RunningServer> {
+  const { data = IN_MEMORY, jwt, log = logToStderr } = options
+  const state = await openState({ file: databaseFile(data), log, ...(jwt ? { jwt } : {}) })
+  try {
+    return await serveOver(state, options)
+  } catch (error) {
+    await state.close()
+    throw error
+  }
+}
+
+async function serveOver(state: ServerState, options: ServeOptions): Promise<RunningServer> {
   const host = options.host ?? DEFAULT_HOST
-  checkBind(host, options.insecure ?? false)
+  const needsKeys = await state.authenticator.isNeeded()
+  checkBind(host, options.insecure ?? false, needsKeys)
   const lifecycle = new Lifecycle()
-  const { server, sockets } = createServer(lifecycle, host, options)
+  const { server, sockets } = createServer(lifecycle, state, host, options)
   const url = await listen(server, host, options.port ?? DEFAULT_PORT)
   const loading = new AbortController()
   const ready = load(lifecycle, options, loading.signal)
   let closing: Promise<void> | undefined
   const { promise: closed, resolve: announce } = withResolvers()
   const close = () => {
-    closing ??= shutDown(server, sockets, lifecycle, ready, loading, options).then(announce)
+    closing ??= shutDown(server, sockets, lifecycle, ready, loading, options)
+      .finally(() => state.close())
+      .then(announce)
     return closing
   }
   // A failed load ends the server; whoever awaits `ready` sees why.
   ready.catch(close)
-  return { url, ready, close, closed }
+  return { url, needsKeys, ready, close, closed }
 }
 
 async function load(
@@ -108,23 +133,27 @@ async function load(
 
 function createServer(
   lifecycle: Lifecycle,
+  state: ServerState,
   host: string,
   options: ServeOptions,
 ): { server: Server; sockets: Sockets } {
-  const { aliases, authenticate, log = logToStderr, onAnswered, socketLimits, timeoutMs } = options
+  const { aliases, log = logToStderr, onAnswered, socketLimits, timeoutMs } = options
+  const authenticate: Authenticate =
+    options.authenticate ?? ((token) => state.authenticator.authenticate(token))
   const allowedHosts = options.allowedHosts ?? (isLoopback(host) ? [] : null)
   const settings = {
     lifecycle,
     allowedHosts,
-    // One for both ways in.
-    metrics: new Metrics(lifecycle),
+    queue: new AdmissionQueue(),
+    state,
     log,
     ...(aliases ? { aliases } : {}),
     ...(onAnswered ? { onAnswered } : {}),
     ...(options.onRequested ? { onRequested: options.onRequested } : {}),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
   }
-  const listener = getRequestListener(createApp(settings).fetch, {
+  const deps = depsOf(settings)
+  const listener = getRequestListener(createApp(settings, deps).fetch, {
     overrideGlobalObjects: false,
     errorHandler: unreadable,
   })
@@ -136,9 +165,9 @@ function createServer(
     { ...options.limits, log },
   )
   const sockets = acceptSockets(server, {
-    deps: depsOf(settings),
+    deps,
     allowedHosts,
-    ...(authenticate ? { authenticate } : {}),
+    authenticate,
     ...(socketLimits ? { limits: socketLimits } : {}),
   })
   return { server, sockets }
@@ -149,32 +178,6 @@ function unreadable(): Response {
   const error = new ApiError('bad_request', 'The request’s address or Host header is not valid.')
   const { body } = toHttpError(error, 'openai', requestId(undefined))
   return Response.json(body, { status: 400 })
-}
-
-function listen(server: Server, host: string, port: number): Promise<string> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) => reject(bindError(cause, host, port)))
-    server.listen(port, host, () => resolve(urlOf(server, host)))
-  })
-}
-
-function bindError(cause: NodeJS.ErrnoException, host: string, port: number): EngineError {
-  const param = cause.code === 'EADDRINUSE' || cause.code === 'EACCES' ? 'port' : 'host'
-  const why =
-    cause.code === 'EADDRINUSE'
-      ? `port ${port} is already in use. Stop the other server, or choose another port with --port (0 takes any).`
-      : cause.code === 'EACCES'
-        ? `port ${port} needs more rights than this process has. Choose one above 1023 with --port.`
-        : `${cause.message}. Give an address of this machine with --host.`
-  return new EngineError('bad_request', `Cannot listen on ${host}: ${why}`, { cause, param })
-}
-
-function urlOf(server: Server, host: string): string {
-  const address = server.address()
-  const port = typeof address === 'object' && address ? address.port : 0
-  const wildcard = host === '0.0.0.0' || host === '::'
-  const name = wildcard ? DEFAULT_HOST : host.includes(':') ? `[${host}]` : host
-  return `http://${name}:${port}`
 }
 
 async function shutDown(

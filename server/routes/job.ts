@@ -4,6 +4,7 @@
  */
 import type { Chunk, GenerateOptions, Generation } from '../../engine/api.ts'
 import { EngineError } from '../../engine/errors.ts'
+import { backlog } from '../backlog.ts'
 import { ApiError, toHttpError } from '../contract/errors.ts'
 import type { Reservation } from '../limits/gate.ts'
 import type { Place } from '../limits/queue.ts'
@@ -83,9 +84,9 @@ export class Job {
 
   readonly abort = (): void => this.#controller.abort()
 
-  /** The generation's chunks, counted on their way. */
+  /** The generation's chunks, counted on their way to a reader who may be slower. */
   async *chunks(): AsyncGenerator<Chunk, void> {
-    for await (const chunk of this.generation) {
+    for await (const chunk of backlog(this.generation)) {
       this.#firstToken ??= performance.now() - this.#began
       this.#place?.leave()
       this.#completionTokens += chunk.ids.length

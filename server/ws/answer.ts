@@ -1,6 +1,5 @@
 /** One message answered: the same schemas, limits and work as over HTTP, told in frames. */
 import type { Caller } from '../auth/caller.ts'
-import { backlog } from '../backlog.ts'
 import { ApiError, toHttpError } from '../contract/errors.ts'
 import type { GenerateFrame } from '../contract/generate.ts'
 import type { MessageId, SocketFrame } from '../contract/ws.ts'
@@ -16,6 +15,8 @@ export interface Ask {
   readonly type: 'generate' | 'chat'
   readonly id: MessageId
   readonly body: Record<string, unknown>
+  /** Of the message. */
+  readonly bytes: number
   readonly requestId: string
   readonly caller: Caller
   /** Fires when the client cancels this answer, or is gone. */
@@ -30,7 +31,9 @@ export async function answer(deps: Deps, ask: Ask, send: Send): Promise<void> {
     const engine = deps.lifecycle.admitted()
     const plan = planOf(deps, engine, ask.type, ask.body)
     deps.gate.enter(caller)
-    const request = { requestId, caller, endpoint: '/ws', model: engine.info.id, gone }
+    await deps.gate.written()
+    const model = engine.info.id
+    const request = { requestId, caller, endpoint: '/ws', model, bytes: ask.bytes, gone }
     job = new Job(deps, request, plan.start)
     const last = await tellTokens(job, plan, ask.id, send)
     job.end()
@@ -47,7 +50,7 @@ export async function answer(deps: Deps, ask: Ask, send: Send): Promise<void> {
 async function tellTokens(job: Job, plan: Plan, id: MessageId, send: Send): Promise<SocketFrame> {
   let whole = ''
   let last: GenerateFrame | null = null
-  for await (const frame of generateFrames(backlog(job.chunks()), plan.lead)) {
+  for await (const frame of generateFrames(job.chunks(), plan.lead)) {
     const { token, index } = frame
     last = frame
     if (!plan.streams) whole += token

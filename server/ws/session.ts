@@ -10,7 +10,7 @@ import { parseJson, validate } from '../contract/parse.ts'
 import { CLOSE, envelope, MESSAGES, type MessageId, type SocketFrame } from '../contract/ws.ts'
 import { requestId } from '../request-id.ts'
 import type { Deps } from '../routes/env.ts'
-import { answer, errorFrame } from './answer.ts'
+import { type Ask, answer, errorFrame } from './answer.ts'
 import { Outbox } from './outbox.ts'
 import { UnderWay } from './under-way.ts'
 
@@ -134,8 +134,8 @@ export class Session {
       else if (type === 'cancel')
         this.#underWay.cancel(validate(MESSAGES.cancel, value, 'The message').id)
       else {
-        const message = validate(MESSAGES[type], value, 'The message')
-        await this.#begin(type, message.id, message.data, request)
+        const { data: body } = validate(MESSAGES[type], value, 'The message')
+        await this.#begin({ type, id, body, bytes: data.length, requestId: request })
       }
     } catch (error) {
       await this.#outbox.send(errorFrame(this.#deps, error, request, id))
@@ -149,17 +149,12 @@ export class Session {
     clearTimeout(this.#auth)
   }
 
-  async #begin(
-    type: 'generate' | 'chat',
-    id: MessageId,
-    body: Record<string, unknown>,
-    request: string,
-  ): Promise<void> {
+  async #begin(message: Omit<Ask, 'caller' | 'gone'>): Promise<void> {
     const caller = await this.#authenticate(this.#token)
     if (!this.#isOpen) return
     if (!caller.scopes.has('generate')) throw missingScope('generate')
-    const { gone, end } = this.#underWay.begin(id)
-    const ask = { type, id, body, caller, requestId: request, gone }
+    const { gone, end } = this.#underWay.begin(message.id)
+    const ask = { ...message, caller, gone }
     void answer(this.#deps, ask, (frame) => this.#send(frame)).then(() => {
       end()
       this.#idle.refresh()

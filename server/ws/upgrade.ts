@@ -5,6 +5,7 @@
 import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
+import { credentialOf } from '../auth/credential-header.ts'
 import { ApiError } from '../contract/errors.ts'
 import { refuse } from '../listener.ts'
 import { requestId } from '../request-id.ts'
@@ -30,6 +31,7 @@ export interface SocketOptions {
   deps: Deps
   /** As for `checkCaller`. */
   allowedHosts: readonly string[] | null
+  /** Instead of what the server's state says. */
   authenticate?: Authenticate
   limits?: Partial<SocketLimits>
 }
@@ -43,7 +45,7 @@ export interface Sockets {
 
 /** Answers WebSockets on a server. */
 export function acceptSockets(server: Server, options: SocketOptions): Sockets {
-  const { deps, authenticate = letAnyoneIn } = options
+  const { deps, authenticate = authenticateBy(deps) } = options
   const limits = { ...SOCKET_LIMITS, ...options.limits }
   const sessions = new Set<Session>()
   const sockets = new WebSocketServer({
@@ -63,8 +65,8 @@ export function acceptSockets(server: Server, options: SocketOptions): Sockets {
     ),
   )
   const accept = async (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    const token = tokenOf(request)
     checkRequest(request, options)
+    const token = tokenOf(request)
     const isIn = await whetherIn(authenticate, token)
     // The handshake looks for itself whether the client is still there.
     sockets.handleUpgrade(request, socket, head, (webSocket) => {
@@ -95,6 +97,10 @@ export function acceptSockets(server: Server, options: SocketOptions): Sockets {
   }
 }
 
+function authenticateBy({ state }: Deps): Authenticate {
+  return state ? (token) => state.authenticator.authenticate(token) : letAnyoneIn
+}
+
 /** @throws ApiError for what is no WebSocket of ours */
 function checkRequest(request: IncomingMessage, { deps, allowedHosts }: SocketOptions): void {
   checkCaller(header(request, 'host') ?? '', header(request, 'origin'), allowedHosts)
@@ -123,10 +129,14 @@ async function whetherIn(authenticate: Authenticate, token: string | null): Prom
   }
 }
 
+/** @throws ApiError `unauthenticated` for what cannot be a key */
 function tokenOf(request: IncomingMessage): string | null {
-  const [scheme, token] = (header(request, 'authorization') ?? '').split(/ +/)
-  if (scheme?.toLowerCase() === 'bearer' && token) return token
-  return header(request, 'x-api-key') ?? null
+  const headers = new Headers()
+  for (const name of ['authorization', 'x-api-key']) {
+    const value = header(request, name)
+    if (value !== undefined) headers.set(name, value)
+  }
+  return credentialOf(headers)
 }
 
 function header(request: IncomingMessage, name: string): string | undefined {
