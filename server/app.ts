@@ -18,6 +18,7 @@ import { requestId } from './request-id.ts'
 import { describe } from './routes/answer.ts'
 import { chat } from './routes/chat.ts'
 import { completions } from './routes/completions.ts'
+import { docs } from './routes/docs.ts'
 import type { Deps, Env, RequestContext } from './routes/env.ts'
 import { health, info, live, model, models, ready } from './routes/facts.ts'
 import { generate } from './routes/generate.ts'
@@ -136,6 +137,7 @@ function addRoutes(app: Hono<Env>, deps: Deps): void {
   post('/oauth/token', token)
   get('/.well-known/jwks.json', keySet)
   get('/metrics', metrics)
+  get('/docs', docs)
   get('/openapi.json', (c, { version }) => c.json(openApiDocument(version)))
 }
 
