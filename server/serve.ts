@@ -6,7 +6,6 @@
 import type { Server } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
 import type { Progress } from '../engine/api.ts'
-import { EngineError } from '../engine/errors.ts'
 import { createApp, depsOf } from './app.ts'
 import type { JwtSettings } from './auth/jwt.ts'
 import { ApiError, toHttpError } from './contract/errors.ts'
@@ -16,6 +15,7 @@ import { AdmissionQueue } from './limits/queue.ts'
 import { DEFAULT_HOST, listen } from './listen.ts'
 import { createListener, type ListenerLimits } from './listener.ts'
 import type { OnAnswered } from './observe/answered.ts'
+import { keepWatch } from './observe/keep-watch.ts'
 import { type Log, logToStderr } from './observe/log.ts'
 import type { OnRequested } from './observe/requested.ts'
 import { requestId } from './request-id.ts'
@@ -102,13 +102,17 @@ async function serveOver(state: ServerState, options: ServeOptions): Promise<Run
   const lifecycle = new Lifecycle()
   const { server, sockets } = createServer(lifecycle, state, host, options)
   const url = await listen(server, host, options.port ?? DEFAULT_PORT)
+  const endWatch = keepWatch(lifecycle, options.log ?? logToStderr)
   const loading = new AbortController()
   const ready = load(lifecycle, options, loading.signal)
   let closing: Promise<void> | undefined
   const { promise: closed, resolve: announce } = withResolvers()
   const close = () => {
     closing ??= shutDown(server, sockets, lifecycle, ready, loading, options)
-      .finally(() => state.close())
+      .finally(() => {
+        endWatch()
+        return state.close()
+      })
       .then(announce)
     return closing
   }

@@ -171,13 +171,17 @@ test('for people a request is a short line', async () => {
 })
 
 test('no text whatever gives a terminal orders or forges a line', () => {
+  let text = ''
+  const write = (line: string) => {
+    text = line
+  }
+  const log = createOperatorLog({ format: 'text', level: 'info', write })
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' }), (name, value) => {
-      let text = ''
-      const write = (line: string) => (text += line)
-      createOperatorLog({ format: 'text', level: 'info', write }).event('info', name, { value })
+      log.event('info', name, { value })
       // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
       expect(text).toMatch(/^[^\u0000-\u0009\u000b-\u001f\u007f-\u009f]+$/)
+      expect(text.split('\n').length).toBeLessThanOrEqual(name.split('\n').length + 1)
     }),
   )
   const line = { level: 'info', time: '2026-01-01T00:00:00.000Z', msg: 'x' }
