@@ -4,6 +4,7 @@
  */
 import { Hono } from 'hono'
 import { guard, type Identify } from './auth/guard.ts'
+import type { Batches } from './batch/batches.ts'
 import { dialectOf } from './contract/dialect.ts'
 import { ApiError, toHttpError } from './contract/errors.ts'
 import { openApiDocument } from './contract/openapi.ts'
@@ -16,19 +17,28 @@ import { Metrics } from './observe/metrics.ts'
 import { endpointOf, type OnRequested, watchRequests } from './observe/requested.ts'
 import { requestId } from './request-id.ts'
 import { describe } from './routes/answer.ts'
+import { batchAnswers, batchStatus, cancelBatch, listBatches, submitBatch } from './routes/batch.ts'
 import { chat } from './routes/chat.ts'
 import { completions } from './routes/completions.ts'
 import { docs } from './routes/docs.ts'
 import type { Deps, Env, RequestContext } from './routes/env.ts'
 import { health, info, live, model, models, ready } from './routes/facts.ts'
+import { fileContent, fileFacts, listFiles, removeFile, uploadFile } from './routes/files.ts'
 import { generate } from './routes/generate.ts'
 import { metrics } from './routes/metrics.ts'
 import { keySet, token } from './routes/oauth.ts'
+import {
+  cancelOpenAiBatch,
+  listOpenAiBatches,
+  openAiBatchStatus,
+  submitOpenAiBatch,
+} from './routes/openai-batches.ts'
 import { stats } from './routes/stats.ts'
 import { detokenize, tokenize } from './routes/tokenize.ts'
 import { checkCaller } from './security.ts'
 import type { ServerState } from './state.ts'
 import { packageVersion } from './version.ts'
+import { upgradeRequired } from './ws/upgrade.ts'
 
 export interface AppOptions {
   /** Engine, progress and shutdown; the caller that loads the engine puts it in here. */
@@ -47,6 +57,8 @@ export interface AppOptions {
   state?: ServerState
   /** Bounds what waits; shared by all that wait for one engine. Default: its own. */
   queue?: AdmissionQueue
+  /** The batch queue. Default: none, and its routes say so. */
+  batches?: Batches
   /** Who a request comes from, instead of what `state` says. */
   identify?: Identify
   /** Counts requests and tokens, instead of the limiter of `state`. */
@@ -76,6 +88,7 @@ export function depsOf(options: AppOptions): Deps {
     gate: options.gate ?? options.state?.limiter ?? OPEN_GATE,
     queue: options.queue ?? new AdmissionQueue(),
     state: options.state ?? null,
+    batches: options.batches ?? null,
     onAnswered: (answered) => {
       metrics.answered(answered)
       options.state?.ledger.record(answered)
@@ -86,9 +99,11 @@ export function depsOf(options: AppOptions): Deps {
   }
 }
 
-/** Builds the application over a lifecycle that may still be loading. */
-export function createApp(options: AppOptions): Hono<Env> {
-  const deps = depsOf(options)
+/**
+ * Builds the application over a lifecycle that may still be loading.
+ * @param deps shared with what else answers on this server: its limits and counts are one
+ */
+export function createApp(options: AppOptions, deps: Deps = depsOf(options)): Hono<Env> {
   const allowed = options.allowedHosts === undefined ? [] : options.allowedHosts
   const app = new Hono<Env>()
   app.use(async (c, next) => {
@@ -134,9 +149,24 @@ function addRoutes(app: Hono<Env>, deps: Deps): void {
   // A model id may hold slashes.
   get('/v1/models/:id{.+}', model)
   get('/models/:id{.+}/stats', stats)
+  post('/batch/jobs', submitBatch)
+  get('/batch/jobs', listBatches)
+  get('/batch/jobs/:id', batchStatus)
+  get('/batch/jobs/:id/results', batchAnswers)
+  app.delete('/batch/jobs/:id', (c) => handle(c, cancelBatch))
+  post('/v1/files', uploadFile)
+  get('/v1/files', listFiles)
+  get('/v1/files/:id', fileFacts)
+  get('/v1/files/:id/content', fileContent)
+  app.delete('/v1/files/:id', (c) => handle(c, removeFile))
+  post('/v1/batches', submitOpenAiBatch)
+  get('/v1/batches', listOpenAiBatches)
+  get('/v1/batches/:id', openAiBatchStatus)
+  post('/v1/batches/:id/cancel', cancelOpenAiBatch)
   post('/oauth/token', token)
   get('/.well-known/jwks.json', keySet)
   get('/metrics', metrics)
+  get('/ws', upgradeRequired)
   get('/docs', docs)
   get('/openapi.json', (c, { version }) => c.json(openApiDocument(version)))
 }

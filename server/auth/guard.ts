@@ -1,5 +1,6 @@
 /** Stands before every route: who calls, whether they may do this at all, and whether they may do it now. */
 import type { MiddlewareHandler } from 'hono'
+import { internalCaller } from '../internal.ts'
 import type { Deps, Env, RequestContext } from '../routes/env.ts'
 import { isCounted, type Need, needOf } from './access.ts'
 import { ANYONE, type Caller } from './caller.ts'
@@ -14,10 +15,12 @@ export type Identify = (c: RequestContext) => Caller | Promise<Caller>
 export function guard(deps: Deps, identify?: Identify): MiddlewareHandler<Env> {
   return async (c, next) => {
     const need = needOf(c.req.path)
-    const caller = identify ? await identify(c) : await callerOf(c, deps, need)
+    const internal = internalCaller(c.env)
+    const caller = internal ?? (identify ? await identify(c) : await callerOf(c, deps, need))
     c.set('caller', caller)
     if (need !== 'public' && need !== 'key' && !caller.scopes.has(need)) throw missingScope(need)
-    if (!isCounted(c.req.method, c.req.path)) return next()
+    // A batch was counted as a whole when it came.
+    if (internal || !isCounted(c.req.method, c.req.path)) return next()
     const tell = () => {
       const headers = deps.gate.headers(caller, c.var.dialect)
       for (const [name, value] of Object.entries(headers)) c.header(name, value)

@@ -86,14 +86,15 @@ export class JobStore {
     return rows.map(jobOf)
   }
 
-  /** Prompts without an answer, the oldest job's first. */
-  async pending(limit: number): Promise<PendingItem[]> {
+  /** Prompts without an answer, the oldest job's first; none of these callers. */
+  async pending(limit: number, except: readonly string[] = []): Promise<PendingItem[]> {
     const { rows } = await this.#database.execute(
       `SELECT job, place, endpoint, caller, body, batch_jobs.status AS job_status
         FROM batch_jobs JOIN batch_items ON job = id AND batch_items.status = 'pending'
         WHERE batch_jobs.status IN ('queued', 'running')
+          AND caller_id NOT IN (SELECT value FROM json_each(?))
         ORDER BY number, place LIMIT ?`,
-      [limit],
+      [JSON.stringify(except), limit],
     )
     return rows.map((row) => ({
       job: String(row.job),

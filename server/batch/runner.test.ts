@@ -81,6 +81,20 @@ test('what is refused for good has failed; what is turned away for a while is as
   })
 })
 
+test('a caller at their limit holds up nobody else', async () => {
+  let isOpen = false
+  const batches = open(async (item) => {
+    if (item.caller.id === 'poor' && !isOpen) return Response.json({}, { status: 429 })
+    return ok(item)
+  })
+  const poor = await batches.submit({ ...JOB, caller: { ...ANYONE, id: 'poor' } }, items(9))
+  const other = await batches.submit(JOB, items(9))
+  expect(await finished(batches, other.id)).toMatchObject({ completed: 9 })
+  expect(await batches.jobs.find(poor.id, null)).toMatchObject({ completed: 0, failed: 0 })
+  isOpen = true
+  expect(await finished(batches, poor.id)).toMatchObject({ completed: 9 })
+})
+
 test('a stop ends what is asked; the next process goes on where this one was', async () => {
   const first = open(
     (item, signal) =>

@@ -30,8 +30,9 @@ export class BatchRunner {
   readonly #stop = new AbortController()
   #filling: Promise<void> | null = null
   #again = false
-  /** Nothing is asked before this time: somebody said "later". */
+  /** Nothing is asked before this time, and nothing of these callers before theirs: somebody said "later". */
   #notBefore = 0
+  readonly #limited = new Map<string, number>()
   #timer: NodeJS.Timeout | undefined
   #idle: (() => void)[] = []
 
@@ -74,12 +75,15 @@ export class BatchRunner {
         this.#later(LATE)
       }
     }
+    this.#arm()
   }
 
   async #askMore(): Promise<void> {
     const room = this.#options.width - this.#asked.size
-    if (room < 1 || this.#notBefore > Date.now()) return
-    const items = await this.#store.pending(this.#asked.size + room)
+    const now = Date.now()
+    if (room < 1 || this.#notBefore > now) return
+    for (const [caller, until] of this.#limited) if (until <= now) this.#limited.delete(caller)
+    const items = await this.#store.pending(this.#asked.size + room, [...this.#limited.keys()])
     const fresh = items.filter((item) => !this.#asked.has(keyOf(item))).slice(0, room)
     const begun = new Set(fresh.flatMap(({ isFirst, job }) => (isFirst ? [job] : [])))
     for (const job of begun) await this.#store.begin(job)
@@ -109,7 +113,9 @@ export class BatchRunner {
 
   async #take(item: PendingItem, { status, headers }: Response, answer: unknown): Promise<void> {
     if (LATER.has(status)) {
-      this.#later(Number(headers.get('retry-after') ?? 1) * 1000)
+      const wait = Number(headers.get('retry-after') ?? 1) * 1000
+      // Limits are the caller's own: the others go on.
+      this.#later(wait, status === 429 ? item.caller.id : null)
       return
     }
     await this.#store.answer(item.job, {
@@ -121,12 +127,21 @@ export class BatchRunner {
     })
   }
 
-  #later(milliseconds: number): void {
-    const wait = Math.min(LATE, Math.max(SOON, milliseconds || SOON))
-    this.#notBefore = Math.max(this.#notBefore, Date.now() + wait)
+  /** @param caller whom it concerns; null: everybody */
+  #later(milliseconds: number, caller: string | null = null): void {
+    const until = Date.now() + Math.min(LATE, Math.max(SOON, milliseconds || SOON))
+    if (caller === null) this.#notBefore = Math.max(this.#notBefore, until)
+    else this.#limited.set(caller, until)
+    this.#arm()
+  }
+
+  /** Wakes when the first "later" is over. */
+  #arm(): void {
     clearTimeout(this.#timer)
-    if (this.#stop.signal.aborted) return
-    this.#timer = setTimeout(() => this.wake(), this.#notBefore - Date.now() + 1)
+    const now = Date.now()
+    const times = [this.#notBefore, ...this.#limited.values()].filter((time) => time > now)
+    if (times.length === 0 || this.#stop.signal.aborted) return
+    this.#timer = setTimeout(() => this.wake(), Math.min(...times) - now + 1)
   }
 }
 

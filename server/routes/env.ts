@@ -3,6 +3,7 @@
 import type { z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { Caller } from '../auth/caller.ts'
+import type { Batches } from '../batch/batches.ts'
 import type { Dialect } from '../contract/dialect.ts'
 import { ApiError } from '../contract/errors.ts'
 import { readJson, validate } from '../contract/parse.ts'
@@ -32,6 +33,8 @@ export interface Deps {
   queue: AdmissionQueue
   /** Keys, limits, the ledger; null: none are kept. */
   state: ServerState | null
+  /** The batch queue; null: there is no database for it. */
+  batches: Batches | null
   /** Hears of every answer, once. */
   onAnswered: OnAnswered
   /** What `/metrics` tells. */
