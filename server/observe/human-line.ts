@@ -22,19 +22,22 @@ export function humanLine(line: string): string {
     .filter(([name]) => !SAID.has(name))
     .map(([name, value]) => `${name}=${shown(value)}`)
   const { error } = logged as { error?: LoggedCause }
-  const head = [logged.time.slice(11, 19), logged.level, printable(logged.msg), ...facts].join(' ')
-  return `${[head, ...(error ? [stackOf(error)] : [])].join('\n')}\n`
+  const head = [logged.time.slice(11, 19), logged.level, indented(logged.msg), ...facts].join(' ')
+  return error ? `${head}\n    ${stackOf(error)}\n` : `${head}\n`
 }
 
 function stackOf({ stack, message, cause }: LoggedCause): string {
-  const own = printable(stack ?? message)
-  return cause ? `${own}\ncaused by ${stackOf(cause)}` : own
+  const own = indented(stack ?? message)
+  return cause ? `${own}\n    caused by ${stackOf(cause)}` : own
 }
 
 function shown(value: unknown): string {
   const text = typeof value === 'string' ? value : JSON.stringify(value)
   return printable(/^[^\s"=]+$/.test(text) ? text : JSON.stringify(text))
 }
+
+/** Only a line of ours begins at the left. */
+const indented = (text: string): string => printable(text).replaceAll('\n', '\n    ')
 
 /** A terminal obeys control characters; a log must not be a way to give it orders. */
 function printable(text: string): string {

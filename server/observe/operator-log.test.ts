@@ -176,12 +176,19 @@ test('no text whatever gives a terminal orders or forges a line', () => {
     text = line
   }
   const log = createOperatorLog({ format: 'text', level: 'info', write })
+  const codes = fc.oneof(
+    fc.integer({ min: 0, max: 0xa0 }),
+    fc.constantFrom(0x2028, 0x2029, 0x1f4a1),
+  )
+  const odd = fc.string({ unit: codes.map((code) => String.fromCodePoint(code)) })
   fc.assert(
-    fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' }), (name, value) => {
-      log.event('info', name, { value })
+    fc.property(odd, odd, odd, (message, value, failure) => {
+      log.event('info', message, { value, error: new Error(failure) })
       // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
-      expect(text).toMatch(/^[^\u0000-\u0009\u000b-\u001f\u007f-\u009f]+$/)
-      expect(text.split('\n').length).toBeLessThanOrEqual(name.split('\n').length + 1)
+      expect(text).toMatch(/^[^\u0000-\u0009\u000b-\u001f\u007f-\u009f]+\n$/)
+      const [head, ...rest] = text.trimEnd().split('\n')
+      expect(head).toMatch(/^\d\d:\d\d:\d\d info/)
+      expect(rest.filter((line) => !line.startsWith('    '))).toEqual([])
     }),
   )
   const line = { level: 'info', time: '2026-01-01T00:00:00.000Z', msg: 'x' }
