@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { addChat } from './commands/chat.ts'
 import { addDoctor } from './commands/doctor.ts'
 import { addGenerate } from './commands/generate.ts'
+import { addKeys } from './commands/keys.ts'
 import { addLogits } from './commands/logits.ts'
 import { addModels } from './commands/models.ts'
 import { addServe } from './commands/serve.ts'
@@ -27,7 +28,7 @@ function createProgram(deps: Deps): Command {
     writeOut: (text) => stdout.write(text),
     writeErr: (text) => stderr.write(text),
   })
-  for (const add of [addGenerate, addChat, addServe, addDoctor, addModels, addLogits]) {
+  for (const add of [addGenerate, addChat, addServe, addKeys, addDoctor, addModels, addLogits]) {
     add(program, deps)
   }
   return program

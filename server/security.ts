@@ -1,7 +1,7 @@
 /**
- * Who may talk to a server without keys: nobody from another machine unless asked for, and no web page. A page can make
- * a browser send requests to 127.0.0.1, by DNS rebinding (caught by the Host header) or simply across origins (caught
- * by the Origin header); neither needs to read the answer to burn the GPU's time.
+ * Who may reach the server: without keys nobody from another machine unless asked for, and no web page either way. A
+ * page can make a browser send requests to 127.0.0.1, by DNS rebinding (caught by the Host header) or simply across
+ * origins (caught by the Origin header); neither needs to read the answer to burn the GPU's time.
  */
 import { EngineError } from '../engine/errors.ts'
 import { ApiError } from './contract/errors.ts'
@@ -13,15 +13,15 @@ export function isLoopback(host: string): boolean {
 }
 
 /**
- * Refuses a host that other machines can reach.
- * @throws EngineError `bad_request` that says what `--insecure` would mean
+ * Refuses a host that other machines can reach, where nobody needs a key.
+ * @throws EngineError `bad_request` that says how to make a key, and what `--insecure` would mean
  */
-export function checkBind(host: string, insecure: boolean): void {
-  if (insecure || isLoopback(host)) return
+export function checkBind(host: string, insecure: boolean, needsKeys: boolean): void {
+  if (insecure || needsKeys || isLoopback(host)) return
   throw new EngineError(
     'bad_request',
     `Refusing to listen on ${host}: other machines could reach it, and this server has no API keys yet. ` +
-      'Listen on 127.0.0.1 (the default), or pass --insecure to serve everybody who can connect.',
+      'Make one (illuminator keys create --name me), listen on 127.0.0.1 (the default), or pass --insecure to serve everybody who can connect.',
     { param: 'host' },
   )
 }

@@ -58,7 +58,8 @@ export function start(args: readonly string[], setting: Setting = {}) {
     stdin,
     stdout,
     stderr,
-    env: setting.env ?? {},
+    // No test touches the user's own keys.
+    env: { ILLUMINATOR_DATA: ':memory:', ...setting.env },
     onInterrupt(handler: () => void) {
       handlers.add(handler)
       return () => handlers.delete(handler)

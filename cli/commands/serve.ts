@@ -1,9 +1,10 @@
 /** `illuminator serve`: the HTTP server. It answers `/health` from the first moment and says when the model is ready. */
-import { basename } from 'node:path'
+import { basename, join } from 'node:path'
 import { type Command, Option } from 'commander'
 import type { LogLevel, OperatorLog, RunningServer, ServedEngine } from '../../server/index.ts'
 import { applySettings } from '../config/sources.ts'
 import { type Io, write } from '../io.ts'
+import { addJwt, type JwtFlags, jwtFrom } from '../jwt-flags.ts'
 import type { Parts } from '../open-engine.ts'
 import {
   addLoading,
@@ -17,13 +18,14 @@ import {
 import { createProgress, type ProgressReport } from '../progress.ts'
 import type { Deps } from '../session.ts'
 
-interface Flags extends LoadFlags {
+interface Flags extends LoadFlags, JwtFlags {
   host: string
   port: number
   insecure?: boolean
   allowedHost?: string[]
   drain: number
   timeout?: number
+  data?: string
   logLevel: LogLevel
   logFormat: 'auto' | 'json' | 'text'
 }
@@ -31,13 +33,14 @@ interface Flags extends LoadFlags {
 const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 
 export function addServe(program: Command, deps: Deps): void {
-  addLoading(program.command('serve').description('serve the model over HTTP'))
+  addJwt(addLoading(program.command('serve').description('serve the model over HTTP')))
     .option('--host <host>', 'address to listen on', '127.0.0.1')
     .option('--port <port>', 'port to listen on; 0 takes any free one', whole(0, 65535), 8000)
     .option('--insecure', 'allow an address that other machines can reach')
     .option('--allowed-host <name>', 'a Host header to accept beside this machine’s own', several)
     .option('--timeout <seconds>', 'most time for a request', real(0.001, 86_400))
     .option('--drain <seconds>', 'time that answers get to finish on shutdown', real(0, 3600), 30)
+    .option('--data <folder>', 'where keys, limits and the ledger are kept; ":memory:" keeps none')
     .addOption(
       new Option('--log-level <level>', 'least important lines of the log')
         .choices(LEVELS satisfies readonly LogLevel[])
@@ -55,13 +58,23 @@ export function addServe(program: Command, deps: Deps): void {
       '--config <file>',
       'JSON file of settings: any of these flags, as in {"maxSequences": 8}',
     )
-    .hook('preAction', (command) => applySettings(command, deps.io.env, null))
+    .hook('preAction', async (command) =>
+      applySettings(command, deps.io.env, await usualFile(deps, command)),
+    )
     .action((flags: Flags) => serveModel(deps, flags))
+}
+
+/** `config.json` in the data folder that a flag or a variable names, else in the usual one. */
+async function usualFile({ io, parts }: Deps, command: Command): Promise<string | null> {
+  const { defaultDataFolder } = await parts.server()
+  const { data = defaultDataFolder(io.env) } = command.opts<Pick<Flags, 'data'>>()
+  return data === ':memory:' ? null : join(data, 'config.json')
 }
 
 async function serveModel({ io, parts }: Deps, flags: Flags): Promise<void> {
   const model = modelName(flags.model)
-  const { createOperatorLog, serve } = await parts.server()
+  const { createOperatorLog, defaultDataFolder, serve } = await parts.server()
+  const jwt = await jwtFrom(flags)
   const format = formatOf(io, flags)
   const text = (line: string) => io.stderr.write(line)
   const log = createOperatorLog({ format, level: flags.logLevel, write: text })
@@ -73,6 +86,8 @@ async function serveModel({ io, parts }: Deps, flags: Flags): Promise<void> {
     port: flags.port,
     insecure: flags.insecure ?? false,
     drainSeconds: flags.drain,
+    data: flags.data ?? defaultDataFolder(io.env),
+    ...(jwt ? { jwt } : {}),
     ...(flags.timeout === undefined ? {} : { timeoutMs: Math.ceil(flags.timeout * 1000) }),
     ...(flags.allowedHost ? { allowedHosts: flags.allowedHost } : {}),
     ...(model ? { aliases: [model, basename(model)] } : {}),
@@ -83,9 +98,7 @@ async function serveModel({ io, parts }: Deps, flags: Flags): Promise<void> {
   })
   await write(io.stdout, `illuminator listens on ${server.url} and loads the model\n`)
   log.event('info', 'listening', { url: server.url })
-  await untilClosed({ io, parts, log, progress }, server, (engine) =>
-    banner(engine, server.url, flags),
-  )
+  await untilClosed({ io, parts, log, progress }, server, (engine) => banner(engine, server, flags))
 }
 
 function formatOf(io: Io, { logFormat }: Flags): 'json' | 'text' {
@@ -135,16 +148,23 @@ async function untilClosed(
   log.event('info', 'closed')
 }
 
-function banner({ info, stats }: ServedEngine, url: string, flags: Flags): string {
+function banner(
+  { info, stats }: ServedEngine,
+  { url, needsKeys }: RunningServer,
+  flags: Flags,
+): string {
   const body = '{"messages":[{"role":"user","content":"Why is the sky blue?"}],"stream":true}'
-  const reach = flags.insecure
-    ? 'No API keys: everybody who can connect can use it.'
-    : 'No API keys: every program on this machine can use it.'
+  const key = needsKeys ? " -H 'authorization: Bearer <key>'" : ''
+  const reach = needsKeys
+    ? 'API keys are needed: "illuminator keys create --name <name>" makes one.'
+    : flags.insecure
+      ? 'No API keys: everybody who can connect can use it.'
+      : 'No API keys: every program on this machine can use it.'
   return [
     `Ready: ${info.id} (${info.weights}, context ${info.contextLength}) on ${stats.adapter.name}`,
     reach,
     'Try it:',
-    `  curl -N ${url}/v1/chat/completions -H 'content-type: application/json' -d '${body}'`,
+    `  curl -N ${url}/v1/chat/completions -H 'content-type: application/json'${key} -d '${body}'`,
     '',
   ].join('\n')
 }
