@@ -81,7 +81,7 @@ class Backlog implements AsyncIterableIterator<Chunk> {
     try {
       for (let step = await this.#source.next(); !step.done && !this.#ended; ) {
         this.#keep(step.value)
-        if (this.#bytes > this.#limit) {
+        if (this.#bytes > this.#limit && this.#waiting.length > 1) {
           this.#waiting.length = 0
           throw tooSlow(this.#limit)
         }
