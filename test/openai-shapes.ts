@@ -18,8 +18,15 @@ const RULED: Readonly<Record<string, readonly string[]>> = {
   ListModelsResponse: ['models'],
 }
 
-/** Which schema an answer of a path has; paths that are not OpenAI's have none. */
-const SCHEMAS: readonly { path: RegExp; body: string; chunk?: string }[] = [
+interface Row {
+  path: RegExp
+  method?: 'GET' | 'POST' | 'DELETE'
+  body: string
+  chunk?: string
+}
+
+/** Which schema an answer of a path has. */
+const SCHEMAS: readonly Row[] = [
   {
     path: /^\/v1\/chat\/completions$/,
     body: 'CreateChatCompletionResponse',
@@ -32,6 +39,11 @@ const SCHEMAS: readonly { path: RegExp; body: string; chunk?: string }[] = [
   },
   { path: /^\/v1\/models$/, body: 'ListModelsResponse' },
   { path: /^\/v1\/models\/.+/, body: 'Model' },
+  { path: /^\/v1\/files$/, method: 'GET', body: 'ListFilesResponse' },
+  { path: /^\/v1\/files\/[^/]+$/, method: 'DELETE', body: 'DeleteFileResponse' },
+  { path: /^\/v1\/files(\/[^/]+)?$/, body: 'OpenAIFile' },
+  { path: /^\/v1\/batches$/, method: 'GET', body: 'ListBatchesResponse' },
+  { path: /^\/v1\/batches(\/.+)?$/, body: 'Batch' },
 ]
 
 const ajv = openAiSchemas()
@@ -58,15 +70,30 @@ export function openAiFaults(name: string, value: unknown): string[] {
   )
 }
 
+/** What an answer is to; of one that came over a socket the method is not known. */
+export interface Asked {
+  method?: string
+  path: string
+}
+
 /**
  * Checks a body or the payload of a frame.
- * @throws Error that says what is not OpenAI's
+ * @throws Error that says what is not OpenAI's, or that a path of OpenAI's has no schema here
  */
-export function checkOpenAiShape(path: string, kind: 'body' | 'chunk', value: unknown): void {
+export function checkOpenAiShape(
+  { method, path }: Asked,
+  kind: 'body' | 'chunk',
+  value: unknown,
+): void {
   if (!path.startsWith('/v1/')) return
   const isError = typeof value === 'object' && value !== null && 'error' in value
-  const name = isError ? 'ErrorResponse' : SCHEMAS.find((row) => row.path.test(path))?.[kind]
-  if (name === undefined) return
+  const row = SCHEMAS.find(
+    (one) => one.path.test(path) && (one.method === undefined || one.method === method),
+  )
+  const name = isError ? 'ErrorResponse' : row?.[kind]
+  if (name === undefined) {
+    throw new Error(`openai-shapes.ts knows no schema of a ${kind} of ${path}; add it.`)
+  }
   const faults = openAiFaults(name, value)
   if (faults.length === 0) return
   throw new Error(`${path}: not OpenAI's ${name}: ${faults.join('; ')} in ${JSON.stringify(value)}`)

@@ -1,31 +1,12 @@
 /** `GET /openapi.json`: the document, printed from the very schemas that check requests. */
 import { OpenAPIHono, z } from '@hono/zod-openapi'
-import { chatChunk, chatRequest, chatResponse } from './chat.ts'
-import { completionRequest, completionResponse } from './completions.ts'
-import { healthResponse, infoResponse, modelsResponse, openaiCard } from './facts.ts'
-import { generateFrame, generateRequest, generateResponse } from './generate.ts'
-import { jwksResponse, tokenError, tokenRequest, tokenResponse } from './oauth.ts'
-import { statsResponse } from './stats.ts'
-import {
-  detokenizeRequest,
-  detokenizeResponse,
-  tokenizeRequest,
-  tokenizeResponse,
-} from './tokenize.ts'
+import { isCounted, needOf } from '../auth/access.ts'
+import { dialectOf } from './dialect.ts'
+import { ApiError, type ApiErrorCode, toHttpError } from './errors.ts'
+import type { Operation } from './operation.ts'
+import { OPERATIONS } from './operations.ts'
 
-interface Operation {
-  method: 'get' | 'post'
-  path: string
-  summary: string
-  request?: z.ZodType
-  /** The request is a form and no JSON. */
-  isForm?: true
-  response: z.ZodType
-  /** Schema of one event, where the answer can be streamed. */
-  frame?: z.ZodType
-  /** Where errors have a shape of their own. */
-  error?: z.ZodType
-}
+export { OPERATIONS } from './operations.ts'
 
 const errorResponse = z
   .object({
@@ -39,98 +20,95 @@ const errorResponse = z
   })
   .openapi('Error')
 
-const probe = z.object({ status: z.string() })
-const chat = { request: chatRequest, response: chatResponse, frame: chatChunk }
+/** What goes wrong before a route is reached, or in spite of it. */
+const ANYWHERE = [
+  'malformed_request',
+  'host_not_allowed',
+  'headers_too_large',
+  'request_timeout',
+  'internal',
+] as const satisfies readonly ApiErrorCode[]
 
-/** Every endpoint; a test holds this list against the app's routes. */
-export const OPERATIONS: readonly Operation[] = [
-  {
-    method: 'post',
-    path: '/generate',
-    summary: 'Continue a text',
-    request: generateRequest,
-    response: generateResponse,
-    frame: generateFrame,
-  },
-  { method: 'post', path: '/chat/completions', summary: 'Answer a conversation', ...chat },
-  { method: 'post', path: '/v1/chat/completions', summary: 'Answer a conversation', ...chat },
-  {
-    method: 'post',
-    path: '/v1/completions',
-    summary: 'Continue a text or ids',
-    request: completionRequest,
-    response: completionResponse,
-    frame: completionResponse,
-  },
-  {
-    method: 'post',
-    path: '/tokenize',
-    summary: 'Text to token ids',
-    request: tokenizeRequest,
-    response: tokenizeResponse,
-  },
-  {
-    method: 'post',
-    path: '/detokenize',
-    summary: 'Token ids to text',
-    request: detokenizeRequest,
-    response: detokenizeResponse,
-  },
-  { method: 'get', path: '/health', summary: 'State of the server', response: healthResponse },
-  { method: 'get', path: '/health/live', summary: 'The process lives', response: probe },
-  { method: 'get', path: '/health/ready', summary: 'Requests are welcome', response: probe },
-  { method: 'get', path: '/info', summary: 'The loaded model', response: infoResponse },
-  { method: 'get', path: '/models', summary: 'The served models', response: modelsResponse },
-  {
-    method: 'get',
-    path: '/models/{id}/stats',
-    summary: 'What a model has answered so far',
-    response: statsResponse,
-  },
-  {
-    method: 'post',
-    path: '/oauth/token',
-    summary: 'An access token for a client',
-    request: tokenRequest,
-    isForm: true,
-    response: tokenResponse,
-    error: tokenError,
-  },
-  {
-    method: 'get',
-    path: '/.well-known/jwks.json',
-    summary: 'The keys to check our tokens with',
-    response: jwksResponse,
-  },
-  { method: 'get', path: '/v1/models', summary: 'The served models', response: modelsResponse },
-  { method: 'get', path: '/v1/models/{id}', summary: 'One served model', response: openaiCard },
-]
+/** Where a key is needed. */
+const WITH_KEY = [
+  'unauthenticated',
+  'forbidden',
+  'key_server_unavailable',
+] as const satisfies readonly ApiErrorCode[]
+
+/** Where requests are counted. */
+const COUNTED = ['rate_limited', 'quota_exceeded'] as const satisfies readonly ApiErrorCode[]
+
+const needsKey = ({ path }: Operation): boolean => needOf(path) !== 'public'
+
+/** Statuses of failure, with the `error.code` of each. */
+function failuresOf(operation: Operation): Map<number, string[]> {
+  const { method, path, errors } = operation
+  const codes = new Set<ApiErrorCode>([
+    ...errors,
+    ...(needsKey(operation) ? WITH_KEY : []),
+    ...(isCounted(method.toUpperCase(), path) ? COUNTED : []),
+    ...ANYWHERE,
+  ])
+  const failures = new Map<number, string[]>()
+  for (const code of codes) {
+    const { status, body } = toHttpError(new ApiError(code, ''), dialectOf(path), '')
+    failures.set(status, [...(failures.get(status) ?? []), body.error.code])
+  }
+  return failures
+}
+
+interface Answer {
+  description: string
+  content: Record<string, { schema: z.ZodType }>
+}
+
+function answersOf(operation: Operation): Record<number, Answer> {
+  const { response, frame, status = 200, media = 'application/json', others = {} } = operation
+  const answers: Record<number, Answer> = {
+    [status]: {
+      description: 'Success',
+      content: {
+        [media]: { schema: response },
+        ...(frame ? { 'text/event-stream': { schema: frame } } : {}),
+      },
+    },
+  }
+  for (const [failure, codes] of failuresOf(operation)) {
+    const schema = others[failure] ? z.union([others[failure], errorResponse]) : errorResponse
+    answers[failure] = {
+      description: [...new Set(codes)].sort().join(', '),
+      content: { 'application/json': { schema } },
+    }
+  }
+  for (const [failure, schema] of Object.entries(others)) {
+    answers[Number(failure)] ??= {
+      description: 'No success',
+      content: { 'application/json': { schema } },
+    }
+  }
+  return answers
+}
 
 /** The OpenAPI 3.1 document. */
 export function openApiDocument(version: string): object {
   const { openAPIRegistry, getOpenAPI31Document } = new OpenAPIHono()
+  openAPIRegistry.registerComponent('securitySchemes', 'key', { type: 'http', scheme: 'bearer' })
   for (const operation of OPERATIONS) {
-    const { method, path, summary, request, response, frame, error = errorResponse } = operation
-    const type = operation.isForm ? 'application/x-www-form-urlencoded' : 'application/json'
-    const content = {
-      'application/json': { schema: response },
-      ...(frame ? { 'text/event-stream': { schema: frame } } : {}),
-    }
+    const { method, path, summary, request, form = 'application/json', query } = operation
+    const ids = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => [name, z.string()])
     openAPIRegistry.registerPath({
       method,
       path,
       summary,
+      // A server without keys asks for none.
+      ...(needsKey(operation) ? { security: [{ key: [] }, {}] } : {}),
       request: {
-        ...(path.includes('{id}') ? { params: z.object({ id: z.string() }) } : {}),
-        ...(request ? { body: { required: true, content: { [type]: { schema: request } } } } : {}),
+        ...(ids.length > 0 ? { params: z.object(Object.fromEntries(ids)) } : {}),
+        ...(query ? { query } : {}),
+        ...(request ? { body: { required: true, content: { [form]: { schema: request } } } } : {}),
       },
-      responses: {
-        200: { description: 'Success', content },
-        default: {
-          description: 'Error',
-          content: { 'application/json': { schema: error } },
-        },
-      },
+      responses: answersOf(operation),
     })
   }
   return getOpenAPI31Document({ openapi: '3.1.0', info: { title: 'illuminator', version } })
