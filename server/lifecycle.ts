@@ -2,6 +2,7 @@
  * Where the server stands: loading, ready, draining, or broken. Holds the engine once there is one, counts the answers
  * under way, and owns the signal that ends them when a drain runs out of time. Routes and `/health` only read it.
  */
+import { setMaxListeners } from 'node:events'
 import type { Progress } from '../engine/api.ts'
 import { ApiError } from './contract/errors.ts'
 import type { ServedEngine } from './contract/served-engine.ts'
@@ -23,6 +24,8 @@ export class Lifecycle {
 
   /** @param engine an engine that is ready already, as in tests */
   constructor(engine: ServedEngine | null = null, watch = new EngineWatch()) {
+    // Every answer under way listens.
+    setMaxListeners(0, this.#stop.signal)
     this.#engine = engine
     this.#watch = watch
   }

@@ -8,6 +8,8 @@ import { getRequestListener } from '@hono/node-server'
 import type { Progress } from '../engine/api.ts'
 import { createApp, depsOf } from './app.ts'
 import type { JwtSettings } from './auth/jwt.ts'
+import { askThrough } from './batch/ask.ts'
+import { Batches } from './batch/batches.ts'
 import { ApiError, toHttpError } from './contract/errors.ts'
 import type { ServedEngine } from './contract/served-engine.ts'
 import { Lifecycle } from './lifecycle.ts'
@@ -78,6 +80,8 @@ export interface RunningServer {
 }
 
 const DEFAULT_PORT = 8000
+/** Prompts of batches asked at once: enough to fill the engine's steps, and they leave room for others. */
+const BATCH_WIDTH = 16
 
 /**
  * Listens, then loads.
@@ -100,15 +104,15 @@ async function serveOver(state: ServerState, options: ServeOptions): Promise<Run
   const needsKeys = await state.authenticator.isNeeded()
   checkBind(host, options.insecure ?? false, needsKeys)
   const lifecycle = new Lifecycle()
-  const { server, sockets } = createServer(lifecycle, state, host, options)
-  const url = await listen(server, host, options.port ?? DEFAULT_PORT)
+  const doors = createDoors(lifecycle, state, host, options)
+  const url = await listen(doors.server, host, options.port ?? DEFAULT_PORT)
   const endWatch = keepWatch(lifecycle, options.log ?? logToStderr)
   const loading = new AbortController()
   const ready = load(lifecycle, options, loading.signal)
   let closing: Promise<void> | undefined
   const { promise: closed, resolve: announce } = withResolvers()
   const close = () => {
-    closing ??= shutDown(server, sockets, lifecycle, ready, loading, options)
+    closing ??= shutDown(doors, lifecycle, ready, loading, options)
       .finally(() => {
         endWatch()
         return state.close()
@@ -117,7 +121,7 @@ async function serveOver(state: ServerState, options: ServeOptions): Promise<Run
     return closing
   }
   // A failed load ends the server; whoever awaits `ready` sees why.
-  ready.catch(close)
+  ready.then(() => doors.batches.start(), close)
   return { url, needsKeys, ready, close, closed }
 }
 
@@ -135,21 +139,34 @@ async function load(
   return engine
 }
 
-function createServer(
+/** The ways in. */
+interface Doors {
+  readonly server: Server
+  readonly sockets: Sockets
+  readonly batches: Batches
+}
+
+function createDoors(
   lifecycle: Lifecycle,
   state: ServerState,
   host: string,
   options: ServeOptions,
-): { server: Server; sockets: Sockets } {
+): Doors {
   const { aliases, log = logToStderr, onAnswered, socketLimits, timeoutMs } = options
   const authenticate: Authenticate =
     options.authenticate ?? ((token) => state.authenticator.authenticate(token))
   const allowedHosts = options.allowedHosts ?? (isLoopback(host) ? [] : null)
+  const batches = new Batches(
+    state.database,
+    askThrough(() => app),
+    { width: BATCH_WIDTH, log },
+  )
   const settings = {
     lifecycle,
     allowedHosts,
     queue: new AdmissionQueue(),
     state,
+    batches,
     log,
     ...(aliases ? { aliases } : {}),
     ...(onAnswered ? { onAnswered } : {}),
@@ -157,7 +174,8 @@ function createServer(
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
   }
   const deps = depsOf(settings)
-  const listener = getRequestListener(createApp(settings, deps).fetch, {
+  const app = createApp(settings, deps)
+  const listener = getRequestListener(app.fetch, {
     overrideGlobalObjects: false,
     errorHandler: unreadable,
   })
@@ -174,7 +192,7 @@ function createServer(
     authenticate,
     ...(socketLimits ? { limits: socketLimits } : {}),
   })
-  return { server, sockets }
+  return { server, sockets, batches }
 }
 
 /** A request line or Host header that no URL can be made of never reaches the app. */
@@ -185,8 +203,7 @@ function unreadable(): Response {
 }
 
 async function shutDown(
-  server: Server,
-  sockets: Sockets,
+  { server, sockets, batches }: Doors,
   lifecycle: Lifecycle,
   ready: Promise<ServedEngine>,
   loading: AbortController,
@@ -194,6 +211,8 @@ async function shutDown(
 ): Promise<void> {
   loading.abort()
   sockets.drain()
+  // Nobody waits for it: what is under way is asked again after the next start.
+  await batches.stop()
   // Still listening: until the last answer is out, `/health` says "draining" and new work is told to go elsewhere.
   await lifecycle.drain((options.drainSeconds ?? 30) * 1000)
   const stopped = new Promise<void>((resolve) => server.close(() => resolve()))
@@ -217,24 +236,4 @@ function withResolvers(): { promise: Promise<void>; resolve: () => void } {
     resolve = done
   })
   return { promise, resolve }
-}
-
-/**
- * Closes the server on SIGTERM or SIGINT and leaves with 0; a second signal leaves at once.
- * @returns takes the handlers off again
- */
-export function closeOnSignals(server: RunningServer, log: (line: string) => void): () => void {
-  let asked = false
-  const onSignal = (signal: NodeJS.Signals) => {
-    if (asked) process.exit(signal === 'SIGINT' ? 130 : 143)
-    asked = true
-    log(`${signal}: finishing what is under way (again to leave at once)`)
-    void server.close()
-  }
-  process.on('SIGINT', onSignal)
-  process.on('SIGTERM', onSignal)
-  return () => {
-    process.off('SIGINT', onSignal)
-    process.off('SIGTERM', onSignal)
-  }
 }
