@@ -10,7 +10,8 @@ const HEAD = `# Configuration of \`illuminator serve\`
 <!-- Printed by test/print-configuration.ts: UPDATE_DOCS=1 npm test -- cli/config -->
 
 A setting is a flag, a variable and a key of a JSON file. The first that is there wins: **flag, variable, file,
-default**. The file is the one that \`--config\` or \`ILLUMINATOR_CONFIG\` names. Variables and keys that are not known are
+default**. The file is the one that \`--config\` or \`ILLUMINATOR_CONFIG\` names, else \`config.json\` in the data folder
+(\`--data\`), if it is there. Variables and keys that are not known are
 errors that name the nearest known one; an empty variable counts as not set. Lists in a variable are separated by
 commas, switches are \`1\` or \`0\`.
 
@@ -20,9 +21,9 @@ commas, switches are \`1\` or \`0\`.
 `
 
 /** The serve command, as the program builds it. */
-export function serveCommand(): Command {
+export function serveCommand(env: Record<string, string> = {}): Command {
   const program = new Command()
-  addServe(program, { io: processIo(), parts })
+  addServe(program, { io: { ...processIo(), env }, parts })
   const command = program.commands.find((one) => one.name() === 'serve')
   if (!command) throw new Error('there is no serve command')
   return command

@@ -33,6 +33,20 @@ test('variables and a file reach the engine', async () => {
   ])
 })
 
+test('the file lies in the data folder where none is named', async () => {
+  const data = mkdtempSync(join(tmpdir(), 'illuminator-'))
+  writeFileSync(join(data, 'config.json'), JSON.stringify({ maxSequences: 3 }))
+  for (const [args, env] of [
+    [['--data', data], {}],
+    [[], { ILLUMINATOR_DATA: data }],
+  ] as const) {
+    const { loads } = await serving([...args], { env })
+    expect(loads).toMatchObject([{ options: { maxSequences: 3 } }])
+  }
+  const { loads } = await serving([], { env: { XDG_DATA_HOME: join(data, 'other') } })
+  expect(loads[0]?.options).not.toHaveProperty('maxSequences')
+})
+
 test('an unknown variable or key is a usage error before anything starts', async () => {
   const variable = await run(['serve'], { env: { ILLUMINATOR_PROT: '1' } })
   expect(variable).toMatchObject({ code: 2, stdout: '', loads: [] })
