@@ -7,7 +7,7 @@ import { FakeEngine, type FakeOptions } from '../server/fake-engine.ts'
 import * as server from '../server/index.ts'
 
 /** The server's fake engine, with logits. */
-class FakeCliEngine extends FakeEngine implements CliEngine {
+export class FakeCliEngine extends FakeEngine implements CliEngine {
   logitCalls: unknown[] = []
   last = Float32Array.of(0.1, -2, 3)
 
