@@ -6,6 +6,8 @@
  */
 
 const BUCKETS = 60
+/** Kept, though they count no more: a clock that jumps ahead and comes back gives no new allowance. */
+const MOST_KEPT = 3 * BUCKETS
 
 export class SlidingWindow {
   readonly #width: number
@@ -32,32 +34,27 @@ export class SlidingWindow {
     const sum = (this.#used.get(bucket) ?? 0) + amount
     if (sum > 0) this.#used.set(bucket, sum)
     else this.#used.delete(bucket)
+    if (this.#used.size > MOST_KEPT) this.#used.delete(Math.min(...this.#used.keys()))
   }
 
   used(now: number): number {
-    this.#forget(now)
-    let sum = 0
-    for (const used of this.#used.values()) sum += used
-    return sum
+    return this.#counting(now).reduce((sum, [, used]) => sum + used, 0)
   }
 
   /** When, in epoch milliseconds, at most `most` of what is used now still counts. */
   fallsTo(most: number, now: number): number {
     let left = this.used(now)
     if (left <= most) return now
-    const inOrder = [...this.#used].sort(([a], [b]) => a - b)
-    for (const [bucket, used] of inOrder) {
+    for (const [bucket, used] of this.#counting(now).sort(([a], [b]) => a - b)) {
       left -= used
       if (left <= most) return (bucket + BUCKETS + 1) * this.#width
     }
     return now
   }
 
-  /** Drops what is too old, and what a clock that was put back has left in the far future. */
-  #forget(now: number): void {
+  /** Neither what is too old, nor what a clock that was put back has left in the far future. */
+  #counting(now: number): [bucket: number, used: number][] {
     const [oldest, newest] = [this.oldestOf(now), this.bucketOf(now) + BUCKETS]
-    for (const bucket of this.#used.keys()) {
-      if (bucket < oldest || bucket > newest) this.#used.delete(bucket)
-    }
+    return [...this.#used].filter(([bucket]) => bucket >= oldest && bucket <= newest)
   }
 }
