@@ -76,20 +76,44 @@ const share = (description: string) => {
 
 const MAX_BIASES = 1024
 
-/** Ids are written as strings, as JSON wants the names of members. */
+const MAX_BIAS = 100
+const TOKEN_ID = /^(0|[1-9]\d{0,9})$/
+
+const bias = (() => {
+  const error = `must be a number between -${MAX_BIAS} and ${MAX_BIAS}`
+  return z.number({ error }).min(-MAX_BIAS, { error }).max(MAX_BIAS, { error })
+})()
+
+/** For the document, which cannot look into the check of names. */
+const BIASES_DOCUMENTED = {
+  type: ['object' as const, 'null' as const],
+  propertyNames: { pattern: TOKEN_ID.source },
+  additionalProperties: { type: 'number' as const, minimum: -MAX_BIAS, maximum: MAX_BIAS },
+  maxProperties: MAX_BIASES,
+}
+
+/**
+ * Ids are written as strings, as JSON wants the names of members. They are looked at before the record is: a record
+ * passes over `__proto__`.
+ */
 const logitBias = z
-  .record(
-    z.string().regex(/^(0|[1-9]\d{0,9})$/, { error: 'is not a token id (a whole number)' }),
-    z
-      .number({ error: 'must be a number between -100 and 100' })
-      .min(-100, { error: 'must be a number between -100 and 100' })
-      .max(100, { error: 'must be a number between -100 and 100' }),
-    { error: 'must be an object of token ids and biases' },
-  )
-  .refine((biases) => Object.keys(biases).length <= MAX_BIASES, {
-    error: `must hold at most ${MAX_BIASES} token ids`,
+  .unknown()
+  .superRefine((biases, context) => {
+    if (typeof biases !== 'object' || biases === null) return
+    const wrong = Object.keys(biases).find((name) => !TOKEN_ID.test(name))
+    if (wrong === undefined) return
+    const message = 'is not a token id: a whole number, written as a string'
+    context.addIssue({ code: 'custom', path: [wrong], message })
   })
+  .pipe(
+    z
+      .record(z.string(), bias, { error: 'must be an object of token ids and biases' })
+      .refine((biases) => Object.keys(biases).length <= MAX_BIASES, {
+        error: `must hold at most ${MAX_BIASES} token ids`,
+      }),
+  )
   .nullish()
+  .openapi(BIASES_DOCUMENTED)
   .describe('Added to the logits of single tokens, by token id: -100 bans one, 100 forces it.')
 
 export const MAX_CHOICES = 128

@@ -1,6 +1,6 @@
 /** Chat with several choices and log-probabilities, whole and streamed. */
 import { expect, test } from 'vitest'
-import { frames, json, testApp } from '../../test/server-app.ts'
+import { frames, json, testApp, type WireError } from '../../test/server-app.ts'
 import type { ChatChunk, ChatResponse } from '../contract/chat.ts'
 import type { TokenLogprobs } from '../contract/logprobs.ts'
 import { FIRST_WORD } from '../fake-engine.ts'
@@ -88,6 +88,26 @@ test('logit_bias bans and forces tokens by id', async () => {
   expect(await answer({})).toBe('abc')
   expect(await answer({ [FIRST_WORD]: -100 })).toBe('bbc')
   expect(await answer({ [FIRST_WORD + 2]: 100 })).toBe('ccc')
+})
+
+test('no key of logit_bias is passed over', async () => {
+  const { post } = testApp()
+  const many = Object.fromEntries(Array.from({ length: 1025 }, (_, id) => [id, 1]))
+  for (const [bias, param, message] of [
+    ['{"__proto__":5}', 'logit_bias.__proto__', 'is not a token id'],
+    ['{"constructor":5}', 'logit_bias.constructor', 'is not a token id'],
+    ['{"07":5}', 'logit_bias.07', 'is not a token id'],
+    ['{"7":"5"}', 'logit_bias.7', 'must be a number between -100 and 100'],
+    ['[]', 'logit_bias', 'must be an object of token ids'],
+    ['5', 'logit_bias', 'must be an object of token ids'],
+    [JSON.stringify(many), 'logit_bias', 'must hold at most 1024 token ids'],
+  ] as const) {
+    const body = `{"messages":${JSON.stringify(messages)},"logit_bias":${bias}}`
+    const response = await post('/v1/chat/completions', body)
+    const { error } = await json<WireError>(response)
+    expect(error).toMatchObject({ code: 'invalid_parameter', param })
+    expect(error.message).toContain(message)
+  }
 })
 
 test('a client that leaves one of n choices leaves all', async () => {
