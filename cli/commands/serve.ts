@@ -94,6 +94,7 @@ async function serveModel({ io, parts }: Deps, flags: Flags): Promise<void> {
     onProgress: (step) => progress.report(step),
     log: log.log,
     onRequested: log.requested,
+    onAnswered: log.answered,
     load: (hooks) => parts.openEngine(model, { ...loadingFrom(flags), ...hooks }),
   })
   await write(io.stdout, `illuminator listens on ${server.url} and loads the model\n`)

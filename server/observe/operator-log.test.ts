@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { createApp } from '../app.ts'
+import { ANYONE } from '../auth/caller.ts'
 import { FakeEngine, type FakeOptions } from '../fake-engine.ts'
 import { Lifecycle } from '../lifecycle.ts'
 import { humanLine } from './human-line.ts'
@@ -71,6 +72,28 @@ test('a stream is told of when it is over, whole or cut off, once', async () => 
   expect(lines()[1]).toMatchObject({ status: 200, outcome: 'cancelled', code: 'cancelled' })
 })
 
+test('an answer over a socket is a line of its own, one over HTTP is not told of twice', () => {
+  const { log, lines } = logged()
+  const answered = {
+    requestId: 'r-1',
+    caller: ANYONE,
+    model: 'm',
+    startedAt: 0,
+    total: 12.34,
+    firstToken: null,
+    promptTokens: 0,
+    cachedTokens: 0,
+    completionTokens: 0,
+    outcome: 'cancelled',
+    code: 'cancelled',
+  } as const
+  log.answered({ ...answered, endpoint: '/generate' })
+  log.answered({ ...answered, endpoint: '/ws' })
+  expect(lines()).toMatchObject([
+    { msg: '/ws cancelled', request_id: 'r-1', caller: 'anyone', ms: 12.3, first_token_ms: null },
+  ])
+})
+
 test('errors have a code; our own also a line with the stack', async () => {
   const cause = new Error('deeper')
   const error = new Error('driver says no', { cause })
@@ -137,6 +160,9 @@ test.each(['json', 'text'] as const)('no secret gets into the log as %s', async 
     '/v1/chat/completions',
     '/v1/completions',
     '/tokenize',
+    '/oauth/token',
+    '/batch/jobs',
+    '/v1/files',
   ]
   for (const fake of [{}, { failAfter: { tokens: 1, error } }]) {
     const { app, post, text } = logged({ words: [answer, answer], ...fake }, format)

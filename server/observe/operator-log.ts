@@ -3,6 +3,7 @@
  * them, ids, counts and codes; never a header, a query, a body or an answer, so that no key and no prompt can get in.
  */
 import { type Level, pino, stdTimeFunctions } from 'pino'
+import type { Answered, OnAnswered } from './answered.ts'
 import { humanLine } from './human-line.ts'
 import type { Log } from './log.ts'
 import type { OnRequested, Requested } from './requested.ts'
@@ -20,6 +21,8 @@ export interface OperatorLog {
   event(level: Level, message: string, facts?: Readonly<Record<string, unknown>>): void
   readonly log: Log
   readonly requested: OnRequested
+  /** Tells of answers over sockets; all others are told of with their request. */
+  readonly answered: OnAnswered
 }
 
 export function createOperatorLog({ format, level, write }: OperatorLogOptions): OperatorLog {
@@ -44,8 +47,18 @@ export function createOperatorLog({ format, level, write }: OperatorLogOptions):
       const message = `${method} ${endpoint ?? '(no path of ours)'} ${status}`
       logger[levelOf(requested)](requestFacts(requested), message)
     },
+    answered(answered) {
+      const { requestId, caller, code, endpoint, outcome, total } = answered
+      if (endpoint !== SOCKET) return
+      const head = { request_id: requestId, ms: rounded(total), caller: caller.id }
+      const facts = { ...head, ...(code === null ? {} : { code }), ...answerFacts(answered) }
+      logger.info(facts, `${endpoint} ${outcome}`)
+    },
   }
 }
+
+/** As sockets name themselves. */
+const SOCKET = '/ws'
 
 /** What machines ask every few seconds. */
 const PROBES = /^\/(health(\/\w+)?|metrics)$/
@@ -65,16 +78,18 @@ function requestFacts(requested: Requested): Record<string, unknown> {
     ms: rounded(total),
     ...(caller === null ? {} : { caller }),
     ...(code === null ? {} : { code }),
-    ...(answered === null
-      ? {}
-      : {
-          model: answered.model,
-          outcome: answered.outcome,
-          first_token_ms: answered.firstToken === null ? null : rounded(answered.firstToken),
-          prompt_tokens: answered.promptTokens,
-          cached_tokens: answered.cachedTokens,
-          completion_tokens: answered.completionTokens,
-        }),
+    ...(answered === null ? {} : answerFacts(answered)),
+  }
+}
+
+function answerFacts(answered: Answered): Record<string, unknown> {
+  return {
+    model: answered.model,
+    outcome: answered.outcome,
+    first_token_ms: answered.firstToken === null ? null : rounded(answered.firstToken),
+    prompt_tokens: answered.promptTokens,
+    cached_tokens: answered.cachedTokens,
+    completion_tokens: answered.completionTokens,
   }
 }
 
