@@ -15,6 +15,13 @@ const BUCKETS = {
   total: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320, 640],
 }
 
+interface Declared {
+  name: string
+  type: string
+  help: string
+  labelNames: readonly string[]
+}
+
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
 const WHOSE = ['endpoint', 'model'] as const
 
@@ -87,10 +94,11 @@ export class Metrics {
     return this.#registry.metrics()
   }
 
-  /** Name, kind and help of each, for the documentation. */
-  async list(): Promise<{ name: string; type: string; help: string }[]> {
-    const all = await this.#registry.getMetricsAsJSON()
-    return all.map(({ name, type, help }) => ({ name, type: String(type), help }))
+  /** What there is, for the documentation. */
+  list(): { name: string; type: string; help: string; labels: readonly string[] }[] {
+    // Its types leave out the labels.
+    const all = this.#registry.getMetricsAsArray() as unknown as Declared[]
+    return all.map(({ name, type, help, labelNames }) => ({ name, type, help, labels: labelNames }))
   }
 
   readonly requested = ({ endpoint, method, status }: Requested): void => {
