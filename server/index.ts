@@ -6,7 +6,7 @@ export type { JwtSettings } from './auth/jwt.ts'
 export { CONTRACT_DEFAULTS } from './contract/sampling.ts'
 export type { ServedEngine } from './contract/served-engine.ts'
 export { Lifecycle, type Phase } from './lifecycle.ts'
-export { isTier, limitsOf, TIER_NAMES, type Tier } from './limits/tiers.ts'
+export { TIER_NAMES, type Tier } from './limits/tiers.ts'
 export {
   createOperatorLog,
   type LogLevel,
