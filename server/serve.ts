@@ -4,13 +4,11 @@
  * closes the engine last.
  */
 import type { Server } from 'node:http'
-import { getRequestListener } from '@hono/node-server'
 import type { Progress } from '../engine/api.ts'
 import { createApp, depsOf } from './app.ts'
 import type { JwtSettings } from './auth/jwt.ts'
 import { askThrough } from './batch/ask.ts'
 import { Batches } from './batch/batches.ts'
-import { ApiError, toHttpError } from './contract/errors.ts'
 import type { ServedEngine } from './contract/served-engine.ts'
 import { Lifecycle } from './lifecycle.ts'
 import { AdmissionQueue } from './limits/queue.ts'
@@ -20,7 +18,7 @@ import type { OnAnswered } from './observe/answered.ts'
 import { keepWatch } from './observe/keep-watch.ts'
 import { type Log, logToStderr } from './observe/log.ts'
 import type { OnRequested } from './observe/requested.ts'
-import { requestId } from './request-id.ts'
+import { requestListener } from './request-listener.ts'
 import { checkBind, isLoopback } from './security.ts'
 import { openState, type ServerState } from './state.ts'
 import { databaseFile } from './store/data-folder.ts'
@@ -175,14 +173,11 @@ function createDoors(
   }
   const deps = depsOf(settings)
   const app = createApp(settings, deps)
-  const listener = getRequestListener(app.fetch, {
-    overrideGlobalObjects: false,
-    errorHandler: unreadable,
-  })
+  const listener = requestListener(app.fetch)
   const server = createListener(
     (incoming, outgoing) => {
       if (lifecycle.phase === 'draining') outgoing.setHeader('connection', 'close')
-      void listener(incoming, outgoing)
+      listener(incoming, outgoing)
     },
     { ...options.limits, log },
   )
@@ -193,13 +188,6 @@ function createDoors(
     ...(socketLimits ? { limits: socketLimits } : {}),
   })
   return { server, sockets, batches }
-}
-
-/** A request line or Host header that no URL can be made of never reaches the app. */
-function unreadable(): Response {
-  const error = new ApiError('bad_request', 'The request’s address or Host header is not valid.')
-  const { body } = toHttpError(error, 'openai', requestId(undefined))
-  return Response.json(body, { status: 400 })
 }
 
 async function shutDown(
