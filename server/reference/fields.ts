@@ -33,7 +33,7 @@ function membersOf(schema: Schema, name: string): Field[] {
 }
 
 /** In words: `string or null`, `array of ChatMessage`, `"stop" or "length"`. */
-export function typeOf(schema: Schema): string {
+function typeOf(schema: Schema): string {
   if (schema.$ref !== undefined) return nameOf(schema.$ref)
   if (schema.const !== undefined) return JSON.stringify(schema.const)
   if (schema.enum) return schema.enum.map((value) => JSON.stringify(value)).join(' or ')
