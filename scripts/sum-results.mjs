@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /**
- * Sums vitest's JSON reports in a folder into one plain line, `N passed, N failed, N skipped`, and names what was
- * skipped. Fails when a test failed, and when a test over `../shared` skipped although that folder is there.
+ * Sums vitest's JSON reports and pytest's JUnit ones in a folder into one plain line, `N passed, N failed, N skipped`,
+ * and names what was skipped. Fails when a test failed, and when a test over `../shared` skipped although that folder is
+ * there.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
@@ -15,13 +16,27 @@ const counts = { passed: 0, failed: 0, skipped: 0 }
 const skipped = new Map()
 const wrongly = new Set()
 
-for (const name of readdirSync(process.argv[2] ?? '.').filter((file) => file.endsWith('.json'))) {
-  const report = JSON.parse(readFileSync(join(process.argv[2] ?? '.', name), 'utf8'))
+const folder = process.argv[2] ?? '.'
+for (const name of readdirSync(folder).filter((file) => file.endsWith('.xml'))) {
+  countJUnit(readFileSync(join(folder, name), 'utf8'))
+}
+for (const name of readdirSync(folder).filter((file) => file.endsWith('.json'))) {
+  const report = JSON.parse(readFileSync(join(folder, name), 'utf8'))
   if (report.crashed || !report.testResults?.length) {
     process.stdout.write(`${name}: vitest left no results\n`)
     counts.failed++
   }
   for (const file of report.testResults ?? []) count(file)
+}
+
+function countJUnit(report) {
+  for (const [suite] of report.matchAll(/<testsuite [^>]*>/g)) {
+    const numberOf = (name) => Number(new RegExp(` ${name}="(\\d+)"`).exec(suite)?.[1] ?? 0)
+    const failed = numberOf('failures') + numberOf('errors')
+    counts.failed += failed
+    counts.skipped += numberOf('skipped')
+    counts.passed += numberOf('tests') - failed - numberOf('skipped')
+  }
 }
 
 function count(file) {

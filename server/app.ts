@@ -129,6 +129,9 @@ export function createApp(options: AppOptions, deps: Deps = depsOf(options)): Ho
   return app
 }
 
+/** Of a parameter that may hold slashes, and whatever else a client sends: a dot would not take line ends. */
+const ANY = '{[\\s\\S]+}'
+
 function addRoutes(app: Hono<Env>, deps: Deps): void {
   const handle = (c: RequestContext, handler: Handler) =>
     handler(c, { ...deps, onAnswered: c.var.onAnswered })
@@ -147,8 +150,8 @@ function addRoutes(app: Hono<Env>, deps: Deps): void {
   get('/models', models)
   get('/v1/models', models)
   // A model id may hold slashes.
-  get('/v1/models/:id{.+}', model)
-  get('/models/:id{.+}/stats', stats)
+  get(`/v1/models/:id${ANY}`, model)
+  get(`/models/:id${ANY}/stats`, stats)
   post('/batch/jobs', submitBatch)
   get('/batch/jobs', listBatches)
   get('/batch/jobs/:id', batchStatus)
@@ -184,9 +187,9 @@ function noRoute(app: Hono<Env>, c: RequestContext): ApiError {
   return new ApiError('method_not_allowed', `${c.req.path} takes ${methods[0]}, not ${method}.`)
 }
 
-/** Our patterns have at most one parameter, `:name` or `:name{.+}`. */
+/** Our patterns have at most one parameter, `:name` or one of `ANY`. */
 function matches(pattern: string, path: string): boolean {
-  const [, prefix, many, suffix = ''] = /^(.*\/):\w+(\{\.\+\})?(.*)$/.exec(pattern) ?? []
+  const [, prefix, many, suffix = ''] = /^(.*\/):\w+(\{.+\})?(.*)$/.exec(pattern) ?? []
   if (prefix === undefined) return pattern === path
   if (!path.startsWith(prefix) || !path.endsWith(suffix)) return false
   const value = path.slice(prefix.length, path.length - suffix.length)

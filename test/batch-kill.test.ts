@@ -25,13 +25,14 @@ afterEach(() => {
 afterAll(() => rmSync(data, { recursive: true, force: true }))
 
 async function start(): Promise<{ url: string; kill: () => Promise<void> }> {
-  const script = join(import.meta.dirname, 'batch-server.ts')
+  const script = join(import.meta.dirname, 'fake-server.ts')
   const loader = join(import.meta.dirname, 'run-typescript.mjs')
-  const child = spawn(process.execPath, ['--import', loader, script, data], {
+  const child = spawn(process.execPath, ['--import', loader, script, data, '1000'], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   alive.add(child)
-  const [first] = (await once(child.stdout, 'data')) as [Buffer]
+  const died = once(child, 'exit').then(() => expect.fail('The server ended before it listened.'))
+  const [first] = (await Promise.race([once(child.stdout, 'data'), died])) as [Buffer]
   return {
     url: first.toString().trim(),
     async kill() {

@@ -16,11 +16,15 @@ const file = (tests: Test[], status = 'passed') => ({
   assertionResults: tests.map(([status, fullName]) => ({ status, fullName })),
 })
 
-function sum(reports: object[], shared = nowhere): { status: number | null; lines: string[] } {
+function sum(
+  reports: (object | string)[],
+  shared = nowhere,
+): { status: number | null; lines: string[] } {
   const folder = mkdtempSync(join(tmpdir(), 'results-'))
   try {
     for (const [i, report] of reports.entries()) {
-      writeFileSync(join(folder, `${i}.json`), JSON.stringify(report))
+      if (typeof report === 'string') writeFileSync(join(folder, `${i}.xml`), report)
+      else writeFileSync(join(folder, `${i}.json`), JSON.stringify(report))
     }
     const env = { ...process.env, ILLUMINATOR_SHARED: shared }
     const { status, stdout } = spawnSync(process.execPath, [script, folder], {
@@ -41,6 +45,15 @@ const good = {
     ]),
   ],
 }
+
+it('counts what pytest left, too', () => {
+  const python = (failures: number) =>
+    `<testsuites><testsuite name="pytest" errors="1" failures="${failures}" skipped="2" tests="9"></testsuite></testsuites>`
+  expect(sum([good, python(0)]).lines.at(-1)).toBe('7 passed, 1 failed, 3 skipped')
+  const { status, lines } = sum([good, python(3)])
+  expect(lines.at(-1)).toBe('4 passed, 4 failed, 3 skipped')
+  expect(status).toBe(1)
+})
 
 it('sums the runs and ends with one plain line', () => {
   const { status, lines } = sum([good, good])

@@ -63,6 +63,18 @@ interface Answer {
   content: Record<string, { schema: z.ZodType }>
 }
 
+/** One server-sent event, as OpenAPI 3.2 describes them. */
+const eventOf = (frame: z.ZodType): z.ZodType =>
+  z.object({
+    data: z
+      .string()
+      .describe('JSON of the content schema, or an error’s body; `[DONE]` ends a whole stream.')
+      .openapi({
+        contentMediaType: 'application/json',
+        contentSchema: z.toJSONSchema(frame, { unrepresentable: 'any' }),
+      } as object),
+  })
+
 function answersOf(operation: Operation): Record<number, Answer> {
   const { response, frame, status = 200, media = 'application/json', others = {} } = operation
   const answers: Record<number, Answer> = {
@@ -70,7 +82,7 @@ function answersOf(operation: Operation): Record<number, Answer> {
       description: 'Success',
       content: {
         [media]: { schema: response },
-        ...(frame ? { 'text/event-stream': { schema: frame } } : {}),
+        ...(frame ? { 'text/event-stream': { schema: eventOf(frame) } } : {}),
       },
     },
   }
