@@ -61,7 +61,7 @@ function openAiSchemas(): Ajv2020 {
 }
 
 /** Why a value is not what OpenAI's schema of this name wants; empty when it is. */
-export function openAiFaults(name: string, value: unknown): string[] {
+function openAiFaults(name: string, value: unknown): string[] {
   const check: ValidateFunction | undefined = ajv.getSchema(`openai.json#/$defs/${name}`)
   if (!check) throw new TypeError(`openai-schemas/responses.json has no ${name}.`)
   if (check(value)) return []

@@ -16,7 +16,7 @@ import { finishReason, usageSchema } from './usage.ts'
 /** OpenAI's default for this endpoint. */
 export const COMPLETION_MAX_TOKENS = 16
 
-export const MAX_PROMPTS = 64
+const MAX_PROMPTS = 64
 
 /** Most answers of a request, those to all its prompts together. */
 export const MAX_ANSWERS = 1024
