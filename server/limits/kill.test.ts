@@ -25,7 +25,7 @@ async function kill(child: ChildProcess): Promise<void> {
 }
 
 async function start(data: string): Promise<{ url: string; child: ChildProcess }> {
-  const args = ['--import', './test/run-typescript.mjs', 'test/serve-fake.ts', data]
+  const args = ['--import', './test/run-typescript.mjs', 'test/fake-server.ts', data]
   const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] })
   running.push(child)
   const [line] = (await once(child.stdout, 'data')) as [Buffer]

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { stateApp } from '../../test/server-state.ts'
 import { ApiError } from '../contract/errors.ts'
+import { asCaller } from '../internal.ts'
 import { AdmissionQueue, type Place } from './queue.ts'
 
 const secondsOf = (refused: () => unknown): number => {
@@ -113,6 +114,19 @@ test('over HTTP: a full queue is 503 before anything is tokenized, and running a
   })
   expect((await ask()).status).toBe(200)
   expect([queue.requests, queue.promptTokens]).toEqual([0, 0])
+})
+
+test('a batch has a queue of its own: its prompts take no place and find none full', async () => {
+  const queue = new AdmissionQueue({ requests: 1, promptTokens: 1000 })
+  const { app, newKey, state } = await stateApp({ queue, engine: { words: ['a'] } })
+  const caller = await state.authenticator.authenticate((await newKey()).secret)
+  queue.take(1)
+  const request = new Request('http://localhost/generate', {
+    method: 'POST',
+    body: '{"prompt":"x"}',
+  })
+  expect((await app.fetch(request, asCaller(caller))).status).toBe(200)
+  expect(queue.requests).toBe(1)
 })
 
 test('a request that comes to nothing leaves no place behind', async () => {

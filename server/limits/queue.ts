@@ -10,7 +10,7 @@ export interface QueueBounds {
   readonly promptTokens: number
 }
 
-export const DEFAULT_BOUNDS: QueueBounds = { requests: 512, promptTokens: 1_048_576 }
+const DEFAULT_BOUNDS: QueueBounds = { requests: 512, promptTokens: 1_048_576 }
 
 /** A place among those that wait. */
 export interface Place {

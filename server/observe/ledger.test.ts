@@ -45,33 +45,47 @@ test('a whole answer, a stream, a stream that is left and a failure are each the
   expect(rows[2]?.code).toBe('cancelled')
 })
 
-test('of many at once, some left, the sums of responses, ledger and stats are one', async () => {
+test('of 10,000 mixed requests, some left, responses, ledger, metrics and stats agree to the token', async () => {
   const { app, newKey, post, state } = await stateApp({ engine: { words: ['a', 'b', 'c', 'd'] } })
   const { headers } = await newKey()
-  let told = 0
+  const told = new Map<string, Usage['usage']>()
   const one = async (n: number) => {
     const body = { prompt: 'x'.repeat((n % 7) + 1), max_tokens: (n % 5) + 1, stream: n % 3 === 0 }
-    const response = await post('/generate', body, headers)
+    const response = await post('/generate', body, { ...headers, 'x-request-id': `n${n}` })
     if (n % 6 === 0) return response.body?.cancel()
     const text = await response.text()
     const frames = text.split('\n\n').filter((frame) => frame.startsWith('data: {'))
     const last = body.stream ? (frames.at(-1) ?? '').slice('data: '.length) : text
-    const { usage } = JSON.parse(last) as Usage
-    told += usage.completion_tokens
+    told.set(`n${n}`, (JSON.parse(last) as Usage).usage)
   }
-  await Promise.all(Array.from({ length: 300 }, (_, n) => one(n)))
+  for (let n = 0; n < 10_000; n += 100) {
+    await Promise.all(Array.from({ length: 100 }, (_, at) => one(n + at)))
+  }
   const rows = await rowsOf(state)
-  expect(rows).toHaveLength(300)
-  const sum = (name: string, of = rows) => of.reduce((all, row) => all + Number(row[name]), 0)
-  const completed = rows.filter(({ outcome }) => outcome === 'completed')
-  // Who left may have been done before; their tokens are in the ledger all the same.
-  expect(sum('completion_tokens', completed)).toBeGreaterThanOrEqual(told)
-  expect(sum('completion_tokens') - told).toBeLessThanOrEqual(50 * 4)
+  expect(new Set(rows.map(({ request_id }) => request_id)).size).toBe(10_000)
+  expect(rows).toHaveLength(10_000)
+  for (const row of rows) {
+    const usage = told.get(String(row.request_id))
+    if (!usage) continue
+    expect(row.outcome).toBe('completed')
+    expect(row.prompt_tokens).toBe(usage.prompt_tokens)
+    expect(row.completion_tokens).toBe(usage.completion_tokens)
+  }
+  const sum = (name: string) => rows.reduce((all, row) => all + Number(row[name]), 0)
+  const metrics = await (await app.request('/metrics', { headers })).text()
+  const counted = (name: string) =>
+    [...metrics.matchAll(new RegExp(`^illuminator_${name}_total\\{.*\\} (\\d+)$`, 'gm'))].reduce(
+      (all, [, value]) => all + Number(value),
+      0,
+    )
+  expect(counted('answers')).toBe(10_000)
+  expect(counted('prompt_tokens')).toBe(sum('prompt_tokens'))
+  expect(counted('completion_tokens')).toBe(sum('completion_tokens'))
   const stats = await (await app.request('/models/tiny-1/stats', { headers })).json()
   expect(stats).toMatchObject({
-    usage_stats: { total_requests: 300, total_tokens_generated: sum('completion_tokens') },
+    usage_stats: { total_requests: 10_000, total_tokens_generated: sum('completion_tokens') },
   })
-})
+}, 120_000)
 
 test('stats have the contract’s shape; what nobody measured is null', async () => {
   const { app, engine, newKey, post } = await stateApp()

@@ -6,6 +6,7 @@ import type { Chunk, GenerateOptions, Generation } from '../../engine/api.ts'
 import { EngineError } from '../../engine/errors.ts'
 import { backlog } from '../backlog.ts'
 import { ApiError, toHttpError } from '../contract/errors.ts'
+import { internalCaller } from '../internal.ts'
 import type { Reservation } from '../limits/gate.ts'
 import type { Place } from '../limits/queue.ts'
 import type { Answered } from '../observe/answered.ts'
@@ -34,7 +35,8 @@ export const requestOf = (c: RequestContext, model: string): JobRequest => ({
   caller: c.var.caller,
   endpoint: c.req.path,
   model,
-  bytes: Number(c.req.header('content-length') ?? 0),
+  // A batch has a queue of its own. A body in chunks says no length; its prompt is counted once it is known.
+  ...(internalCaller(c.env) ? {} : { bytes: Number(c.req.header('content-length') ?? 0) }),
   gone: c.req.raw.signal,
 })
 
