@@ -7,6 +7,7 @@ import { afterEach, expect, test } from 'vitest'
 import { FakeEngine, type FakeOptions } from '../server/fake-engine.ts'
 import type { Answered } from '../server/observe/answered.ts'
 import { type RunningServer, type ServeOptions, serve } from '../server/serve.ts'
+import { frame, HANDSHAKE, pause, post } from './raw-client.ts'
 
 const running: RunningServer[] = []
 const clients: Socket[] = []
@@ -15,8 +16,6 @@ afterEach(async () => {
   for (const client of clients.splice(0)) client.destroy()
   await Promise.all(running.splice(0).map((server) => server.close()))
 })
-
-const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
 /** Slow enough that a token is far away when the close is seen. */
 const RATE = 20
@@ -43,28 +42,6 @@ async function start(fake: FakeOptions = {}, options: Partial<ServeOptions> = {}
     return client
   }
   return { engine, answered, server, dial }
-}
-
-function post(path: string, body: object): string {
-  const text = JSON.stringify(body)
-  return (
-    `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n` +
-    `content-length: ${Buffer.byteLength(text)}\r\n\r\n${text}`
-  )
-}
-
-const HANDSHAKE =
-  'GET /ws HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: Upgrade\r\nupgrade: websocket\r\n' +
-  'sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n'
-
-/** A client's text frame; the mask is all zeros, which the protocol allows. */
-function frame(message: object): Buffer {
-  const text = Buffer.from(JSON.stringify(message))
-  const head = Buffer.alloc(14)
-  head[0] = 0x81
-  head[1] = 0x80 | 127
-  head.writeBigUInt64BE(BigInt(text.length), 2)
-  return Buffer.concat([head, text])
 }
 
 const GENERATE = { prompt: 'x', max_tokens: 5000 }
@@ -268,7 +245,6 @@ test('a reader that is slow, but reads, loses nothing: what waited comes joined'
   expect(answered).toMatchObject([{ outcome: 'completed', completionTokens: 400 }])
 })
 
-/** Timers and sockets that are open in this process. */
 function countResources(): number {
   return process.getActiveResourcesInfo().filter((kind) => /Timeout|TCPSocket/.test(kind)).length
 }
