@@ -201,26 +201,6 @@ test('an error of our own tells the log, not the client', async () => {
   }
 })
 
-/** What is served beside the API. */
-const PAGES = ['/openapi.json', '/docs', '/metrics']
-
-test('the OpenAPI document and the routes agree', async () => {
-  const { app } = testApp()
-  const listed = OPERATIONS.map(({ method, path }) => `${method} ${path}`)
-  const routed = app.routes
-    .filter(({ method, path }) => method !== 'ALL' && !PAGES.includes(path))
-    .map(
-      ({ method, path }) =>
-        `${method.toLowerCase()} ${path.replace(/:(\w+)(\{[^}]*\})?/g, '{$1}')}`,
-    )
-  expect(routed.sort()).toEqual(listed.sort())
-  const document = await json<{ openapi: string; paths: object }>(
-    await app.request('/openapi.json'),
-  )
-  expect(document.openapi).toBe('3.1.0')
-  expect(Object.keys(document.paths)).toContain('/v1/models/{id}')
-})
-
 test('no body whatever gives a 5xx', async () => {
   const { post } = testApp()
   const paths = OPERATIONS.filter(({ method }) => method === 'post').map(({ path }) => path)

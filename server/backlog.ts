@@ -7,7 +7,7 @@ import type { Chunk, TokenLogprob } from '../engine/api.ts'
 import { ApiError } from './contract/errors.ts'
 
 /** Most bytes that wait for one reader, about. */
-export const MAX_WAITING = 256 * 1024
+const MAX_WAITING = 256 * 1024
 
 /** Chunks that wait as they are; from here on they are joined. */
 const SEPARATE = 32

@@ -124,9 +124,11 @@ export class HostSide {
     return this.#facts as LoadedFacts
   }
 
-  /** As of the last turn. */
+  /** As of the last turn; what was handed over since then counts as queued. */
   get stats(): EngineStats {
-    return this.#stats as EngineStats
+    const stats = this.#stats as EngineStats
+    const queued = Math.max(stats.queued, this.#listeners.size - stats.running)
+    return { ...stats, queued }
   }
 
   /** Hands a request over; its number. Throws EngineError when the other side is gone. */

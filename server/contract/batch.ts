@@ -2,7 +2,7 @@
 import { z } from '@hono/zod-openapi'
 import { generateRequest } from './generate.ts'
 
-export const MAX_PROMPTS = 10_000
+const MAX_PROMPTS = 10_000
 
 const parameters = generateRequest.omit({ prompt: true, stream: true })
 const prompt = z.union([generateRequest.omit({ stream: true }), z.string().min(1)], {

@@ -3,7 +3,7 @@ import { z } from '@hono/zod-openapi'
 import { droppedFields } from './fields.ts'
 
 /** Endpoints that a batch may name. */
-export const BATCH_ENDPOINTS = ['/v1/chat/completions', '/v1/completions'] as const
+const BATCH_ENDPOINTS = ['/v1/chat/completions', '/v1/completions'] as const
 
 export const MAX_FILE_BYTES = 64 * 1024 * 1024
 export const MAX_LINES = 50_000
@@ -21,7 +21,13 @@ export const fileObject = z
   .openapi('File')
 
 export const fileList = z
-  .object({ object: z.literal('list'), data: z.array(fileObject), has_more: z.boolean() })
+  .object({
+    object: z.literal('list'),
+    data: z.array(fileObject),
+    first_id: z.string().nullable(),
+    last_id: z.string().nullable(),
+    has_more: z.boolean(),
+  })
   .openapi('FileList')
 
 export const deletedFile = z

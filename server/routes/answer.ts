@@ -3,7 +3,7 @@ import type { Chunk, GenerateResult } from '../../engine/api.ts'
 import { toHttpError } from '../contract/errors.ts'
 import { DONE_FRAME, dataFrame, sseResponse } from '../sse.ts'
 import type { Deps, RequestContext } from './env.ts'
-import { Job, type JobRequest, left, requestOf, type Start } from './job.ts'
+import { Job, left, requestOf, type Start } from './job.ts'
 
 export type { Start } from './job.ts'
 
@@ -14,16 +14,7 @@ export async function answerWhole(
   model: string,
   start: Start,
 ): Promise<GenerateResult> {
-  return wholeAnswer(deps, requestOf(c, model), start)
-}
-
-/** The same for a request that no route made. */
-export async function wholeAnswer(
-  deps: Deps,
-  request: JobRequest,
-  start: Start,
-): Promise<GenerateResult> {
-  const job = new Job(deps, request, start)
+  const job = new Job(deps, requestOf(c, model), start)
   try {
     for await (const _ of job.chunks());
     const result = await job.generation.result()

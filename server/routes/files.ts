@@ -42,7 +42,13 @@ export async function listFiles(c: RequestContext, deps: Deps): Promise<Response
   const limit = queryNumber(c, 'limit', 1, 10_000, 10_000)
   const files = await batchesOf(deps).files.list(c.var.caller.id, limit + 1)
   const data = files.slice(0, limit).map(wireFile)
-  return c.json({ object: 'list', data, has_more: files.length > limit })
+  return c.json({
+    object: 'list',
+    data,
+    first_id: data[0]?.id ?? null,
+    last_id: data.at(-1)?.id ?? null,
+    has_more: files.length > limit,
+  })
 }
 
 export async function fileFacts(c: RequestContext, deps: Deps): Promise<Response> {

@@ -19,7 +19,7 @@ import {
   type SocketLimits,
 } from './session.ts'
 
-export const SOCKET_PATH = '/ws'
+const SOCKET_PATH = '/ws'
 
 /** Largest message, in bytes. */
 export const MAX_MESSAGE = 1024 * 1024
