@@ -9,6 +9,8 @@ import { serve } from '../server/serve.ts'
 
 export interface ServerFigures {
   url: string
+  rss: number
+  /** Since `reset`. */
   peakRss: number
   /** Bytes of JavaScript objects and buffers. */
   heap: number
@@ -57,11 +59,12 @@ process.on('message', (question) => {
     delay.reset()
   }
   if (question === 'collect') globalThis.gc?.()
-  const { heapUsed, external } = process.memoryUsage()
+  const { heapUsed, external, rss } = process.memoryUsage()
   const used = process.cpuUsage(cpu)
   const waiting = [...sockets].map((socket) => socket.writableLength)
   const figures: ServerFigures = {
     url: server.url,
+    rss,
     peakRss,
     heap: heapUsed + external,
     cpu: used.user + used.system,
