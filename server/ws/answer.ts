@@ -28,10 +28,11 @@ export async function answer(deps: Deps, ask: Ask, send: Send): Promise<void> {
   let job: Job | null = null
   try {
     const { caller, requestId, gone } = ask
-    const engine = deps.lifecycle.admitted()
-    const plan = planOf(deps, engine, ask.type, ask.body)
+    // As for a request: counted before it is looked at.
     deps.gate.enter(caller)
     await deps.gate.written()
+    const engine = deps.lifecycle.admitted()
+    const plan = planOf(deps, engine, ask.type, ask.body)
     const model = engine.info.id
     const request = { requestId, caller, endpoint: '/ws', model, bytes: ask.bytes, gone }
     job = new Job(deps, request, plan.start)
