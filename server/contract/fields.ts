@@ -157,7 +157,9 @@ export const samplingFields = {
     .string({ error: 'must be a string' })
     .max(256, { error: 'must be at most 256 characters long' })
     .nullish()
-    .describe('Cached prefixes are shared only among requests of one salt.'),
+    .describe(
+      'Cached prefixes are shared only among requests of one salt, and of one key where keys are needed.',
+    ),
   stream: flag('Answer with server-sent events.'),
 } as const
 

@@ -20,7 +20,7 @@ import { askedOptions } from './options.ts'
 export async function chat(c: RequestContext, deps: Deps): Promise<Response> {
   const { engine, body } = await admit(c, deps, chatRequest)
   const wire = { ...body, max_tokens: maxTokens(body) }
-  const options = askedOptions(engine, wire, stopStrings(body.stop), c.var.dialect)
+  const options = askedOptions(engine, c.var.caller, wire, stopStrings(body.stop), c.var.dialect)
   const messages = chatMessages(body.messages)
   const start: Start = (control) => engine.chat(messages, { ...options, ...control })
   const heading = newHeading(answerId('chatcmpl'), engine.info.id)

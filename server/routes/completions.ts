@@ -62,7 +62,7 @@ function startOf(c: RequestContext, engine: ServedEngine, body: CompletionReques
   checkBestOf(body.best_of, choices)
   const { logprobs: _, ...sampling } = body
   const wire = { ...sampling, max_tokens: body.max_tokens ?? COMPLETION_MAX_TOKENS }
-  const options = askedOptions(engine, wire, stopStrings(body.stop), c.var.dialect)
+  const options = askedOptions(engine, c.var.caller, wire, stopStrings(body.stop), c.var.dialect)
   return (control) => {
     const parts = prompts.map((prompt, at) =>
       naming(nameOf(at), () => engine.generate(prompt, { ...options, ...control })),

@@ -3,6 +3,7 @@
 import { expect, test } from 'vitest'
 import { EngineError } from '../../engine/errors.ts'
 import { frames, json, testApp, type WireError } from '../../test/server-app.ts'
+import { ANYONE, type Caller } from '../auth/caller.ts'
 import {
   type GenerateFrame,
   type GenerateResponse,
@@ -10,6 +11,23 @@ import {
   generateResponse,
 } from '../contract/generate.ts'
 import { CACHED_TOKENS } from '../fake-engine.ts'
+
+test('cached prefixes are shared among the requests of one caller only', async () => {
+  const saltOf = async (caller: Caller, cache_salt?: string) => {
+    const { engine, post } = testApp({}, { identify: () => caller })
+    await post('/generate', { prompt: 'x', cache_salt })
+    return engine.calls[0]?.options.cacheSalt
+  }
+  expect(await saltOf(ANYONE)).toBeUndefined()
+  expect(await saltOf({ ...ANYONE }, 'a')).toBe('a')
+  const salts = [
+    await saltOf({ ...ANYONE, id: 'key_1' }),
+    await saltOf({ ...ANYONE, id: 'key_2' }),
+    await saltOf({ ...ANYONE, id: 'key_1' }, 'a'),
+  ]
+  expect(new Set(salts).size).toBe(3)
+  expect(salts).not.toContain(undefined)
+})
 
 test('answers in the contract’s shape, with its defaults', async () => {
   const { engine, post } = testApp({ words: ['a', 'b', 'c.'] })

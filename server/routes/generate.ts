@@ -8,7 +8,7 @@ import { askedOptions } from './options.ts'
 
 export async function generate(c: RequestContext, deps: Deps): Promise<Response> {
   const { engine, body } = await admit(c, deps, generateRequest)
-  const options = askedOptions(engine, body, body.stop_sequences ?? [], c.var.dialect)
+  const options = askedOptions(engine, c.var.caller, body, body.stop_sequences ?? [], c.var.dialect)
   const start: Start = (control) => engine.generate(body.prompt, { ...options, ...control })
   const lead = body.return_full_text ? body.prompt : ''
   if (body.stream) {

@@ -32,7 +32,7 @@ export async function answer(deps: Deps, ask: Ask, send: Send): Promise<void> {
     deps.gate.enter(caller)
     await deps.gate.written()
     const engine = deps.lifecycle.admitted()
-    const plan = planOf(deps, engine, ask.type, ask.body)
+    const plan = planOf(deps, engine, ask.caller, ask.type, ask.body)
     const model = engine.info.id
     const request = { requestId, caller, endpoint: '/ws', model, bytes: ask.bytes, gone }
     job = new Job(deps, request, plan.start)

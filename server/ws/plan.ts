@@ -1,4 +1,5 @@
 /** From the body of a message to work for the engine: what the same body would mean over HTTP, told in frames. */
+import type { Caller } from '../auth/caller.ts'
 import { type ChatRequest, chatMessages } from '../contract/chat.ts'
 import { ApiError } from '../contract/errors.ts'
 import { validate } from '../contract/parse.ts'
@@ -22,16 +23,20 @@ export interface Plan {
 export function planOf(
   deps: Deps,
   engine: ServedEngine,
+  caller: Caller,
   type: 'generate' | 'chat',
   data: Record<string, unknown>,
 ): Plan {
-  return type === 'generate' ? generatePlan(deps, engine, data) : chatPlan(deps, engine, data)
+  const plan = type === 'generate' ? generatePlan : chatPlan
+  return plan(deps, engine, caller, data)
 }
 
-function generatePlan(deps: Deps, engine: ServedEngine, data: Record<string, unknown>): Plan {
+type Data = Record<string, unknown>
+
+function generatePlan(deps: Deps, engine: ServedEngine, caller: Caller, data: Data): Plan {
   const body = validate(BODIES.generate, data)
   checkModel(deps, engine, body.model)
-  const options = askedOptions(engine, body, body.stop_sequences ?? [], 'contract')
+  const options = askedOptions(engine, caller, body, body.stop_sequences ?? [], 'contract')
   return {
     start: (control) => engine.generate(body.prompt, { ...options, ...control }),
     lead: body.return_full_text ? body.prompt : '',
@@ -39,12 +44,12 @@ function generatePlan(deps: Deps, engine: ServedEngine, data: Record<string, unk
   }
 }
 
-function chatPlan(deps: Deps, engine: ServedEngine, data: Record<string, unknown>): Plan {
+function chatPlan(deps: Deps, engine: ServedEngine, caller: Caller, data: Data): Plan {
   const body = validate(BODIES.chat, data)
   checkModel(deps, engine, body.model)
   refuseSeveral(body)
   const wire = { ...body, max_tokens: maxTokens(body) }
-  const options = askedOptions(engine, wire, stopStrings(body.stop), 'contract')
+  const options = askedOptions(engine, caller, wire, stopStrings(body.stop), 'contract')
   const messages = chatMessages(body.messages)
   return {
     start: (control) => engine.chat(messages, { ...options, ...control }),
