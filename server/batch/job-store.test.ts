@@ -1,6 +1,7 @@
 /** Batch jobs in the database: each prompt is answered once, counts agree, and nobody sees another's jobs. */
 import { beforeEach, describe, expect, test } from 'vitest'
 import { ANYONE, type Caller } from '../auth/caller.ts'
+import { Credentials } from '../auth/credentials.ts'
 import { Database, IN_MEMORY } from '../store/database.ts'
 import type { NewJob } from './job.ts'
 import { progressOf } from './job.ts'
@@ -98,6 +99,22 @@ test('the oldest job goes first; one whose every prompt failed has failed', asyn
   await answer(first.id, 0, 'failed')
   expect(await store.find(first.id, null)).toMatchObject({ status: 'failed', errors: [] })
   expect((await store.pending(9)).map(({ job }) => job)).toEqual([second.id, second.id])
+})
+
+test('a revoked key ends its jobs, and no other', async () => {
+  const database = await Database.open(IN_MEMORY)
+  const [credentials, own] = [new Credentials(database), new JobStore(database)]
+  const limits = { requestsPerMinute: null, tokensPerHour: null }
+  const spec = { kind: 'key', name: 'k', tier: 'free', scopes: ['batch'], limits } as const
+  const { credential } = await credentials.create({ ...spec, expiresAt: null })
+  const theirs = await own.create({ ...JOB, caller: { ...MINE, id: credential.id } }, items(2))
+  const other = await own.create(JOB, items(1))
+  await own.cancelRevoked()
+  expect(await own.pending(9)).toHaveLength(3)
+  await credentials.revoke(credential.id)
+  await own.cancelRevoked()
+  expect((await own.pending(9)).map(({ job }) => job)).toEqual([other.id])
+  expect(await own.find(theirs.id, null)).toMatchObject({ status: 'cancelled' })
 })
 
 test('a job with a broken input is over before it begins', async () => {

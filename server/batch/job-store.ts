@@ -106,6 +106,16 @@ export class JobStore {
     }))
   }
 
+  /** Ends the jobs of those whose key was revoked. */
+  async cancelRevoked(): Promise<void> {
+    await this.#database.execute(
+      `UPDATE batch_jobs SET status = 'cancelled', finished_at = ?
+        WHERE status IN ('queued', 'running')
+          AND caller_id IN (SELECT id FROM credentials WHERE revoked_at IS NOT NULL)`,
+      [Date.now()],
+    )
+  }
+
   /** A job's first prompt is asked. */
   async begin(job: string): Promise<void> {
     await this.#database.execute(

@@ -81,6 +81,15 @@ test('what is refused for good has failed; what is turned away for a while is as
   })
 })
 
+test('what no waiting would help is not asked again', async () => {
+  const batches = open(async () => {
+    const init = { status: 429, headers: { 'x-should-retry': 'false' } }
+    return Response.json({ error: { message: 'more than an hour has' } }, init)
+  })
+  const { id } = await batches.submit(JOB, items(2))
+  expect(await finished(batches, id)).toMatchObject({ status: 'failed', failed: 2 })
+})
+
 test('a caller at their limit holds up nobody else', async () => {
   let isOpen = false
   const batches = open(async (item) => {

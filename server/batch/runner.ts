@@ -83,6 +83,7 @@ export class BatchRunner {
     const now = Date.now()
     if (room < 1 || this.#notBefore > now) return
     for (const [caller, until] of this.#limited) if (until <= now) this.#limited.delete(caller)
+    await this.#store.cancelRevoked()
     const items = await this.#store.pending(this.#asked.size + room, [...this.#limited.keys()])
     const fresh = items.filter((item) => !this.#asked.has(keyOf(item))).slice(0, room)
     const begun = new Set(fresh.flatMap(({ isFirst, job }) => (isFirst ? [job] : [])))
@@ -112,7 +113,7 @@ export class BatchRunner {
   }
 
   async #take(item: PendingItem, { status, headers }: Response, answer: unknown): Promise<void> {
-    if (LATER.has(status)) {
+    if (LATER.has(status) && headers.get('x-should-retry') !== 'false') {
       const wait = Number(headers.get('retry-after') ?? 1) * 1000
       // Limits are the caller's own: the others go on.
       this.#later(wait, status === 429 ? item.caller.id : null)

@@ -24,6 +24,8 @@ export const batch: Migration = {
       metadata TEXT,
       errors TEXT
     ) STRICT`,
+    // Of all jobs most are over.
+    "CREATE INDEX batch_open ON batch_jobs (number) WHERE status IN ('queued', 'running')",
     'CREATE INDEX batch_jobs_caller ON batch_jobs (caller_id, number)',
     `CREATE TABLE batch_items (
       job TEXT NOT NULL REFERENCES batch_jobs (id) ON DELETE CASCADE,
