@@ -40,7 +40,7 @@ const GATES: Record<string, RegExp> = {
   kernels: /^kernels\/(index|errors)\.ts$/,
   tokenizer: /^tokenizer\/[^/]+\.ts$/,
   engine: /^engine\/(index|api|errors|hub\/index)\.ts$/,
-  server: /^server\/index\.ts$/,
+  server: /^server\/(index|start)\.ts$/,
   cli: /^$/,
 }
 

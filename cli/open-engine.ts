@@ -27,6 +27,8 @@ export interface Parts {
   listAdapters(choice: string | undefined): Promise<AdapterReport[]>
   hub(): Promise<Hub>
   server(): Promise<typeof import('../server/index.ts')>
+  /** As much of it as listens. */
+  start(): Promise<typeof import('../server/start.ts')>
 }
 
 /** The real ones. */
@@ -41,4 +43,5 @@ export const parts: Parts = {
   },
   hub: () => import('../engine/hub/index.ts'),
   server: () => import('../server/index.ts'),
+  start: () => import('../server/start.ts'),
 }

@@ -1,5 +1,6 @@
 /** What only a socket shows: listening before loading, clients that leave, and shutdown. */
 import { connect } from 'node:net'
+import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { EngineError } from '../engine/errors.ts'
 import { FakeEngine, type FakeOptions } from './fake-engine.ts'
@@ -52,6 +53,30 @@ test('listens first and loads afterwards', async () => {
   finish(new FakeEngine())
   await server.ready
   expect((await fetch(`${server.url}/health`)).status).toBe(200)
+})
+
+test('who comes before the application is there waits for it, a moment', async () => {
+  const early: Promise<Response>[] = []
+  const onListening = (url: string) => {
+    for (const path of ['/health/live', '/v1/models']) early.push(fetch(url + path))
+  }
+  await start({}, { onListening })
+  expect(early).toHaveLength(2)
+  expect((await Promise.all(early)).map(({ status }) => status)).toEqual([200, 200])
+})
+
+test('state that cannot be opened frees the port, and nobody is left waiting', async () => {
+  const early: Promise<unknown>[] = []
+  let at = ''
+  const onListening = (url: string) => {
+    at = url
+    early.push(fetch(`${url}/health`))
+  }
+  const data = join(import.meta.filename, 'no folder')
+  await expect(start({}, { data, onListening })).rejects.toThrow(/--data/)
+  await expect(early[0]).rejects.toThrow()
+  const { server } = await start({}, { port: Number(new URL(at).port) })
+  expect(server.url).toBe(at)
 })
 
 test('a failed load closes the server and says why', async () => {

@@ -5,26 +5,19 @@
  */
 import type { Server } from 'node:http'
 import type { Progress } from '../engine/api.ts'
-import { createApp, depsOf } from './app.ts'
 import type { JwtSettings } from './auth/jwt.ts'
-import { askThrough } from './batch/ask.ts'
-import { Batches } from './batch/batches.ts'
 import type { ServedEngine } from './contract/served-engine.ts'
+import type { Doors } from './doors.ts'
 import { Lifecycle } from './lifecycle.ts'
-import { AdmissionQueue } from './limits/queue.ts'
 import { DEFAULT_HOST, listen } from './listen.ts'
 import { createListener, type ListenerLimits } from './listener.ts'
 import type { OnAnswered } from './observe/answered.ts'
 import { keepWatch } from './observe/keep-watch.ts'
 import { type Log, logToStderr } from './observe/log.ts'
 import type { OnRequested } from './observe/requested.ts'
-import { requestListener } from './request-listener.ts'
 import { checkBind, isLoopback } from './security.ts'
-import { openState, type ServerState } from './state.ts'
-import { databaseFile } from './store/data-folder.ts'
-import { IN_MEMORY } from './store/database.ts'
+import { WaitingRoom } from './waiting-room.ts'
 import type { Authenticate, SocketLimits } from './ws/session.ts'
-import { acceptSockets, type Sockets } from './ws/upgrade.ts'
 
 export interface ServeOptions {
   /** Loads the engine; called once, after the socket listens. */
@@ -55,6 +48,8 @@ export interface ServeOptions {
   jwt?: JwtSettings
   /** Who holds the token that a WebSocket brings, instead of what the keys say. */
   authenticate?: Authenticate
+  /** Hears the base URL as soon as the socket listens; the application is read afterwards. */
+  onListening?: (url: string) => void
   /** Hears of every answer, once. */
   onAnswered?: OnAnswered
   /** Hears of every HTTP request, once, when its answer is out. */
@@ -78,8 +73,6 @@ export interface RunningServer {
 }
 
 const DEFAULT_PORT = 8000
-/** Prompts of batches asked at once: enough to fill the engine's steps, and they leave room for others. */
-const BATCH_WIDTH = 16
 
 /**
  * Listens, then loads.
@@ -87,40 +80,62 @@ const BATCH_WIDTH = 16
  *   ours, or state that cannot be opened
  */
 export async function serve(options: ServeOptions): Promise<RunningServer> {
-  const { data = IN_MEMORY, jwt, log = logToStderr } = options
-  const state = await openState({ file: databaseFile(data), log, ...(jwt ? { jwt } : {}) })
+  const { host = DEFAULT_HOST, port = DEFAULT_PORT, insecure = false, log = logToStderr } = options
+  const lifecycle = new Lifecycle()
+  const room = new WaitingRoom()
+  const server = createListener(room.handle, { ...options.limits, log })
+  // Where others can reach it, it must be known first whether there are keys: they lie in the database.
+  const isEarly = isLoopback(host)
+  let url = ''
+  const bind = async () => {
+    url = await listen(server, host, port)
+    options.onListening?.(url)
+  }
+  if (isEarly) await bind()
   try {
-    return await serveOver(state, options)
+    // Not before: reading the application's code takes longer than all else until here.
+    const { openDoors } = await import('./doors.ts')
+    const doors = await openDoors(server, lifecycle, host, options)
+    try {
+      checkBind(host, insecure, doors.needsKeys)
+      if (!isEarly) await bind()
+    } catch (error) {
+      await doors.state.close()
+      throw error
+    }
+    room.open(doors.handle)
+    return run(server, doors, url, lifecycle, options)
   } catch (error) {
-    await state.close()
+    server.close()
+    server.closeAllConnections()
     throw error
   }
 }
 
-async function serveOver(state: ServerState, options: ServeOptions): Promise<RunningServer> {
-  const host = options.host ?? DEFAULT_HOST
-  const needsKeys = await state.authenticator.isNeeded()
-  checkBind(host, options.insecure ?? false, needsKeys)
-  const lifecycle = new Lifecycle()
-  const doors = createDoors(lifecycle, state, host, options)
-  const url = await listen(doors.server, host, options.port ?? DEFAULT_PORT)
+function run(
+  server: Server,
+  doors: Doors,
+  url: string,
+  lifecycle: Lifecycle,
+  options: ServeOptions,
+): RunningServer {
   const endWatch = keepWatch(lifecycle, options.log ?? logToStderr)
   const loading = new AbortController()
   const ready = load(lifecycle, options, loading.signal)
   let closing: Promise<void> | undefined
   const { promise: closed, resolve: announce } = withResolvers()
   const close = () => {
-    closing ??= shutDown(doors, lifecycle, ready, loading, options)
+    closing ??= shutDown(server, doors, lifecycle, ready, loading, options)
       .finally(() => {
         endWatch()
-        return state.close()
+        return doors.state.close()
       })
       .then(announce)
     return closing
   }
   // A failed load ends the server; whoever awaits `ready` sees why.
   ready.then(() => doors.batches.start(), close)
-  return { url, needsKeys, ready, close, closed }
+  return { url, needsKeys: doors.needsKeys, ready, close, closed }
 }
 
 async function load(
@@ -137,61 +152,9 @@ async function load(
   return engine
 }
 
-/** The ways in. */
-interface Doors {
-  readonly server: Server
-  readonly sockets: Sockets
-  readonly batches: Batches
-}
-
-function createDoors(
-  lifecycle: Lifecycle,
-  state: ServerState,
-  host: string,
-  options: ServeOptions,
-): Doors {
-  const { aliases, log = logToStderr, onAnswered, socketLimits, timeoutMs } = options
-  const authenticate: Authenticate =
-    options.authenticate ?? ((token) => state.authenticator.authenticate(token))
-  const allowedHosts = options.allowedHosts ?? (isLoopback(host) ? [] : null)
-  const batches = new Batches(
-    state.database,
-    askThrough(() => app),
-    { width: BATCH_WIDTH, log },
-  )
-  const settings = {
-    lifecycle,
-    allowedHosts,
-    queue: new AdmissionQueue(),
-    state,
-    batches,
-    log,
-    ...(aliases ? { aliases } : {}),
-    ...(onAnswered ? { onAnswered } : {}),
-    ...(options.onRequested ? { onRequested: options.onRequested } : {}),
-    ...(timeoutMs === undefined ? {} : { timeoutMs }),
-  }
-  const deps = depsOf(settings)
-  const app = createApp(settings, deps)
-  const listener = requestListener(app.fetch)
-  const server = createListener(
-    (incoming, outgoing) => {
-      if (lifecycle.phase === 'draining') outgoing.setHeader('connection', 'close')
-      listener(incoming, outgoing)
-    },
-    { ...options.limits, log },
-  )
-  const sockets = acceptSockets(server, {
-    deps,
-    allowedHosts,
-    authenticate,
-    ...(socketLimits ? { limits: socketLimits } : {}),
-  })
-  return { server, sockets, batches }
-}
-
 async function shutDown(
-  { server, sockets, batches }: Doors,
+  server: Server,
+  { sockets, batches }: Doors,
   lifecycle: Lifecycle,
   ready: Promise<ServedEngine>,
   loading: AbortController,

@@ -52,6 +52,7 @@ export function start(args: readonly string[], setting: Setting = {}) {
       ...setting.hub,
     }),
     server: async () => server,
+    start: () => import('../server/start.ts'),
     ...setting.parts,
   }
   const io = {

@@ -7,7 +7,7 @@ import { FakeEngine, type FakeOptions } from '../server/fake-engine.ts'
 import { Lifecycle } from '../server/lifecycle.ts'
 import type { AdmissionQueue } from '../server/limits/queue.ts'
 import { openState } from '../server/state.ts'
-import { IN_MEMORY } from '../server/store/database.ts'
+import { IN_MEMORY } from '../server/store/data-folder.ts'
 
 export interface StateSetting {
   engine?: FakeOptions

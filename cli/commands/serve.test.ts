@@ -65,8 +65,8 @@ test('where stderr is no terminal, every line of it is JSON: start, requests, sh
     .split('\n')
     .map((line) => JSON.parse(line) as { level: string; msg: string })
   expect(lines.map(({ msg }) => msg)).toEqual([
-    expect.stringContaining('Loading weights'),
     'listening',
+    expect.stringContaining('Loading weights'),
     'ready',
     'POST /generate 200',
     expect.stringContaining('SIGTERM'),

@@ -66,14 +66,14 @@ export function addServe(program: Command, deps: Deps): void {
 
 /** `config.json` in the data folder that a flag or a variable names, else in the usual one. */
 async function usualFile({ io, parts }: Deps, command: Command): Promise<string | null> {
-  const { defaultDataFolder } = await parts.server()
+  const { defaultDataFolder } = await parts.start()
   const { data = defaultDataFolder(io.env) } = command.opts<Pick<Flags, 'data'>>()
   return data === ':memory:' ? null : join(data, 'config.json')
 }
 
 async function serveModel({ io, parts }: Deps, flags: Flags): Promise<void> {
   const model = modelName(flags.model)
-  const { createOperatorLog, defaultDataFolder, serve } = await parts.server()
+  const { createOperatorLog, defaultDataFolder, serve } = await parts.start()
   const jwt = await jwtFrom(flags)
   const format = formatOf(io, flags)
   const text = (line: string) => io.stderr.write(line)
@@ -81,6 +81,7 @@ async function serveModel({ io, parts }: Deps, flags: Flags): Promise<void> {
   // Bars are for people who watch; a log gets lines of its own kind.
   const watched = format === 'text' && io.stderr.isTTY
   const progress = createProgress(io, watched ? undefined : (line) => log.event('info', line))
+  let told = Promise.resolve()
   const server = await serve({
     host: flags.host,
     port: flags.port,
@@ -91,14 +92,17 @@ async function serveModel({ io, parts }: Deps, flags: Flags): Promise<void> {
     ...(flags.timeout === undefined ? {} : { timeoutMs: Math.ceil(flags.timeout * 1000) }),
     ...(flags.allowedHost ? { allowedHosts: flags.allowedHost } : {}),
     ...(model ? { aliases: [model, basename(model)] } : {}),
+    onListening: (url) => {
+      told = write(io.stdout, `illuminator listens on ${url} and loads the model\n`)
+      log.event('info', 'listening', { url })
+    },
     onProgress: (step) => progress.report(step),
     log: log.log,
     onRequested: log.requested,
     onAnswered: log.answered,
     load: (hooks) => parts.openEngine(model, { ...loadingFrom(flags), ...hooks }),
   })
-  await write(io.stdout, `illuminator listens on ${server.url} and loads the model\n`)
-  log.event('info', 'listening', { url: server.url })
+  await told
   await untilClosed({ io, parts, log, progress }, server, (engine) => banner(engine, server, flags))
 }
 
@@ -120,7 +124,7 @@ async function untilClosed(
   server: RunningServer,
   greeting: (engine: ServedEngine) => string,
 ): Promise<void> {
-  const { closeOnSignals } = await parts.server()
+  const { closeOnSignals } = await parts.start()
   let asked = false
   const release = closeOnSignals(server, (line) => {
     asked = true

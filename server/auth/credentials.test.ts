@@ -2,7 +2,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { KEY } from '../../test/server-state.ts'
-import { Database, IN_MEMORY } from '../store/database.ts'
+import { IN_MEMORY } from '../store/data-folder.ts'
+import { Database } from '../store/database.ts'
 import { Credentials, callerOf } from './credentials.ts'
 
 async function setUp() {

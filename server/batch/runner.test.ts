@@ -1,7 +1,8 @@
 /** Who works off batch jobs: in order, some at once, again after "later", and never twice. */
 import { beforeEach, expect, test } from 'vitest'
 import { ANYONE } from '../auth/caller.ts'
-import { Database, IN_MEMORY } from '../store/database.ts'
+import { IN_MEMORY } from '../store/data-folder.ts'
+import { Database } from '../store/database.ts'
 import { Batches } from './batches.ts'
 import type { BatchJob, NewJob, PendingItem } from './job.ts'
 import type { Ask } from './runner.ts'

@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { bearer, type StateSetting, stateApp } from '../../test/server-state.ts'
 import { ANYONE, type Caller } from '../auth/caller.ts'
-import { Database, IN_MEMORY } from '../store/database.ts'
+import { IN_MEMORY } from '../store/data-folder.ts'
+import { Database } from '../store/database.ts'
 import { Limiter } from './limiter.ts'
 
 const NOW = Date.UTC(2026, 0, 1)

@@ -10,7 +10,8 @@ import { batchJob, batchResults } from '../contract/batch.ts'
 import { type BatchObject, batchObject, type FileObject, fileObject } from '../contract/files.ts'
 import { FakeEngine } from '../fake-engine.ts'
 import { Lifecycle } from '../lifecycle.ts'
-import { Database, IN_MEMORY } from '../store/database.ts'
+import { IN_MEMORY } from '../store/data-folder.ts'
+import { Database } from '../store/database.ts'
 
 const opened: Batches[] = []
 afterEach(async () => {

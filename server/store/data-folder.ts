@@ -1,7 +1,8 @@
 /** Where the server keeps its state. */
 import { homedir } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
-import { IN_MEMORY } from './database.ts'
+
+export const IN_MEMORY = ':memory:'
 
 /** `ILLUMINATOR_DATA`, else `illuminator` in the user's data folder, beside the models. */
 export function defaultDataFolder(env: Readonly<Record<string, string | undefined>>): string {

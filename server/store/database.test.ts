@@ -3,7 +3,8 @@ import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { Database, IN_MEMORY } from './database.ts'
+import { IN_MEMORY } from './data-folder.ts'
+import { Database } from './database.ts'
 import type { Migration } from './migration.ts'
 
 const folder = () => mkdtempSync(join(tmpdir(), 'illuminator-'))

@@ -15,6 +15,7 @@ import {
   type Transaction,
 } from '@libsql/client/sqlite3'
 import { EngineError } from '../../engine/errors.ts'
+import { IN_MEMORY } from './data-folder.ts'
 import type { Migration } from './migration.ts'
 import { MIGRATIONS } from './migrations/index.ts'
 
@@ -23,8 +24,6 @@ export type Statement = string | { readonly sql: string; readonly args: InArgs }
 
 /** How long a call waits for another process, such as `keys create`, to finish writing. It holds up everything else. */
 const BUSY_MS = 2000
-
-export const IN_MEMORY = ':memory:'
 
 export class Database {
   readonly #client: Client

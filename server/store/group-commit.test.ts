@@ -1,6 +1,7 @@
 /** Writes gathered: all of them, once, in order, in few transactions; a failure loses none. */
 import { expect, test } from 'vitest'
-import { Database, IN_MEMORY } from './database.ts'
+import { IN_MEMORY } from './data-folder.ts'
+import { Database } from './database.ts'
 import { GroupCommit } from './group-commit.ts'
 
 const NUMBERS = {
