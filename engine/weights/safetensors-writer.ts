@@ -63,16 +63,17 @@ function encodeHeader(
   tensors: readonly TensorSource[],
   metadata: Readonly<Record<string, string>>,
 ): Uint8Array {
-  const header: Record<string, unknown> = {}
-  if (Object.keys(metadata).length > 0) header.__metadata__ = metadata
+  // No plain object: a tensor may be called `__proto__`.
+  const header = new Map<string, unknown>()
+  if (Object.keys(metadata).length > 0) header.set('__metadata__', metadata)
   let at = 0
   for (const { name, dtype, shape } of tensors) {
-    if (Object.hasOwn(header, name)) throw new RangeError(`${name} is given twice`)
+    if (header.has(name)) throw new RangeError(`${name} is given twice`)
     const end = at + tensorBytes({ dtype, shape })
-    header[name] = { dtype, shape, data_offsets: [at, end] }
+    header.set(name, { dtype, shape, data_offsets: [at, end] })
     at = end
   }
-  const json = new TextEncoder().encode(JSON.stringify(header))
+  const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)))
   const length = Math.ceil(json.length / 8) * 8
   const bytes = new Uint8Array(8 + length).fill(0x20)
   new DataView(bytes.buffer).setBigUint64(0, BigInt(length), true)
