@@ -155,6 +155,7 @@ test('request ids are echoed clean, made when absent', async () => {
   expect(await id('x'.repeat(500))).toHaveLength(128)
   expect(await id()).toMatch(/^req_[0-9a-f]{32}$/)
   expect(await id('!!!')).toMatch(/^req_/)
+  expect(await id('sk-0123')).toMatch(/^req_/)
 })
 
 test('other sites’ Host and Origin are refused', async () => {

@@ -3,6 +3,9 @@ import { randomUUID } from 'node:crypto'
 
 const MAX_LENGTH = 128
 
+/** Keys and tokens begin so: an id is logged, and they must not be. */
+const SECRET = /^(sk-|eyJ)/
+
 const random = (): string => randomUUID().replaceAll('-', '')
 
 /**
@@ -11,7 +14,7 @@ const random = (): string => randomUUID().replaceAll('-', '')
  */
 export function requestId(given: string | undefined): string {
   const clean = (given ?? '').replace(/[^A-Za-z0-9._:-]/g, '').slice(0, MAX_LENGTH)
-  return clean || `req_${random()}`
+  return clean === '' || SECRET.test(clean) ? `req_${random()}` : clean
 }
 
 /** `chatcmpl-…`, `cmpl-…`. */
