@@ -77,6 +77,13 @@ test('a second signal leaves at once, whatever is under way', async () => {
   await cut
 })
 
+test('a signal as soon as it listens, before its application is read, is a shutdown like any other', async () => {
+  const { child, err, ended } = await started('loading', '30')
+  child.kill('SIGTERM')
+  expect(await ended).toBe(0)
+  expect(err()).toContain('"msg":"closed"')
+})
+
 test('a signal during the load stops the load; health is answered all the while', async () => {
   const { child, url, ended } = await started('loading', '30')
   const health = await fetch(`${url}/health`)

@@ -5,7 +5,6 @@ import type { LogLevel, OperatorLog, RunningServer, ServedEngine } from '../../s
 import { applySettings } from '../config/sources.ts'
 import { type Io, write } from '../io.ts'
 import { addJwt, type JwtFlags, jwtFrom } from '../jwt-flags.ts'
-import type { Parts } from '../open-engine.ts'
 import {
   addLoading,
   type LoadFlags,
@@ -73,7 +72,7 @@ async function usualFile({ io, parts }: Deps, command: Command): Promise<string 
 
 async function serveModel({ io, parts }: Deps, flags: Flags): Promise<void> {
   const model = modelName(flags.model)
-  const { createOperatorLog, defaultDataFolder, serve } = await parts.start()
+  const { closeOnSignals, createOperatorLog, defaultDataFolder, serve } = await parts.start()
   const jwt = await jwtFrom(flags)
   const format = formatOf(io, flags)
   const text = (line: string) => io.stderr.write(line)
@@ -82,7 +81,7 @@ async function serveModel({ io, parts }: Deps, flags: Flags): Promise<void> {
   const watched = format === 'text' && io.stderr.isTTY
   const progress = createProgress(io, watched ? undefined : (line) => log.event('info', line))
   let told = Promise.resolve()
-  const server = await serve({
+  const starting = serve({
     host: flags.host,
     port: flags.port,
     insecure: flags.insecure ?? false,
@@ -102,8 +101,26 @@ async function serveModel({ io, parts }: Deps, flags: Flags): Promise<void> {
     onAnswered: log.answered,
     load: (hooks) => parts.openEngine(model, { ...loadingFrom(flags), ...hooks }),
   })
-  await told
-  await untilClosed({ io, parts, log, progress }, server, (engine) => banner(engine, server, flags))
+  let asked = false
+  const release = closeOnSignals(starting, (line) => {
+    asked = true
+    progress.stop()
+    log.event('info', line)
+  })
+  try {
+    const server = await starting
+    await told
+    await server.ready.catch((error: unknown) => {
+      if (!asked) log.event('fatal', 'the model could not be loaded', { error })
+    })
+    await untilClosed({ io, log, progress }, server, flags)
+  } catch (error) {
+    // A load that a signal cut short is a shutdown like any other.
+    if (!asked) throw error
+  } finally {
+    release()
+  }
+  log.event('info', 'closed')
 }
 
 function formatOf(io: Io, { logFormat }: Flags): 'json' | 'text' {
@@ -113,44 +130,29 @@ function formatOf(io: Io, { logFormat }: Flags): 'json' | 'text' {
 
 interface Surroundings {
   io: Io
-  parts: Parts
   log: OperatorLog
   progress: ProgressReport
 }
 
 /** Says when the model is ready, and stays until a signal or a failed load ends the server. */
 async function untilClosed(
-  { io, parts, log, progress }: Surroundings,
+  { io, log, progress }: Surroundings,
   server: RunningServer,
-  greeting: (engine: ServedEngine) => string,
+  flags: Flags,
 ): Promise<void> {
-  const { closeOnSignals } = await parts.start()
-  let asked = false
-  const release = closeOnSignals(server, (line) => {
-    asked = true
-    progress.stop()
-    log.event('info', line)
-  })
   try {
     const engine = await server.ready
     progress.stop()
     const { id, weights, contextLength } = engine.info
     const adapter = engine.stats.adapter.name
     log.event('info', 'ready', { model: id, weights, context: contextLength, adapter })
-    await write(io.stdout, greeting(engine))
-    await server.closed
+    await write(io.stdout, banner(engine, server, flags))
   } catch (error) {
     progress.stop()
-    await server.closed
-    // A load that a signal cut short is a shutdown like any other.
-    if (!asked) {
-      log.event('fatal', 'the model could not be loaded', { error })
-      throw error
-    }
+    throw error
   } finally {
-    release()
+    await server.closed
   }
-  log.event('info', 'closed')
 }
 
 function banner(
