@@ -1,6 +1,7 @@
 /**
  * The promise "the same tokens whatever the company" on tiny random models of many shapes: 200 prompts × 64 tokens, both
- * greedy and seeded. On SwiftShader, whose step takes many times as long, 20 prompts × 16 tokens.
+ * greedy and seeded. On SwiftShader, whose step takes many times as long, 20 prompts × 16 tokens, too short an answer to be
+ * sent back for want of pages.
  */
 import { afterAll, expect, test } from 'vitest'
 import { Engine } from '../../engine/index.ts'
@@ -80,6 +81,6 @@ test.each(Object.entries(MODELS))(
     for (const condition of report.conditions) {
       expect(condition).toMatchObject({ differences: 0, missed: 0, first: null })
     }
-    expect(report.conditions.length).toBe(15)
+    expect(report.conditions.length).toBe(SLOW ? 13 : 15)
   },
 )
