@@ -66,13 +66,13 @@ interface Answer {
 /** One server-sent event, as OpenAPI 3.2 describes them. */
 const eventOf = (frame: z.ZodType): z.ZodType =>
   z.object({
-    data: z
-      .string()
-      .describe('JSON of the content schema, or an error’s body; `[DONE]` ends a whole stream.')
-      .openapi({
+    data: z.union([
+      z.literal('[DONE]').describe('The end of a whole stream.'),
+      z.string().openapi({
         contentMediaType: 'application/json',
-        contentSchema: z.toJSONSchema(frame, { unrepresentable: 'any' }),
+        contentSchema: z.toJSONSchema(z.union([frame, errorResponse]), { unrepresentable: 'any' }),
       } as object),
+    ]),
   })
 
 function answersOf(operation: Operation): Record<number, Answer> {
