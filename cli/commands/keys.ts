@@ -66,7 +66,7 @@ export function addKeys(program: Command, deps: Deps): void {
 }
 
 async function create(deps: Deps, flags: CreateFlags): Promise<void> {
-  const { credential, secret } = await withCredentials(deps, flags, (credentials) =>
+  const { credential, secret } = await withCredentials(deps, flags, (credentials, now) =>
     credentials.create({
       kind: flags.client ? 'client' : 'key',
       name: flags.name,
@@ -76,7 +76,7 @@ async function create(deps: Deps, flags: CreateFlags): Promise<void> {
         requestsPerMinute: flags.rpm ?? null,
         tokensPerHour: flags.tokensPerHour ?? null,
       },
-      expiresAt: flags.expires === undefined ? null : Date.now() + flags.expires,
+      expiresAt: flags.expires === undefined ? null : now + flags.expires,
     }),
   )
   const { stdout } = deps.io
@@ -112,12 +112,14 @@ async function revoke(deps: Deps, id: string, flags: Place): Promise<void> {
 async function withCredentials<T>(
   { io, parts }: Deps,
   { data }: Place,
-  work: (credentials: Credentials) => Promise<T>,
+  work: (credentials: Credentials, now: number) => Promise<T>,
 ): Promise<T> {
   const { Credentials, Database, databaseFile, defaultDataFolder } = await parts.server()
   const database = await Database.open(databaseFile(data ?? defaultDataFolder(io.env)))
+  // One command is one moment: a key's lifetime is then what was asked for, to the millisecond.
+  const now = Date.now()
   try {
-    return await work(new Credentials(database))
+    return await work(new Credentials(database, () => now), now)
   } finally {
     await database.closeWhenIdle()
   }

@@ -110,10 +110,8 @@ async function serveModel({ io, parts }: Deps, flags: Flags): Promise<void> {
   try {
     const server = await starting
     await told
-    await server.ready.catch((error: unknown) => {
-      if (!asked) log.event('fatal', 'the model could not be loaded', { error })
-    })
-    await untilClosed({ io, log, progress }, server, flags)
+    const wasAsked = () => asked
+    await untilClosed({ io, log, progress, wasAsked }, server, flags)
   } catch (error) {
     // A load that a signal cut short is a shutdown like any other.
     if (!asked) throw error
@@ -132,11 +130,13 @@ interface Surroundings {
   io: Io
   log: OperatorLog
   progress: ProgressReport
+  /** A signal has asked for the end. */
+  wasAsked: () => boolean
 }
 
 /** Says when the model is ready, and stays until a signal or a failed load ends the server. */
 async function untilClosed(
-  { io, log, progress }: Surroundings,
+  { io, log, progress, wasAsked }: Surroundings,
   server: RunningServer,
   flags: Flags,
 ): Promise<void> {
@@ -149,6 +149,7 @@ async function untilClosed(
     await write(io.stdout, banner(engine, server, flags))
   } catch (error) {
     progress.stop()
+    if (!wasAsked()) log.event('fatal', 'the model could not be loaded', { error })
     throw error
   } finally {
     await server.closed
