@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /**
  * Sums vitest's JSON reports and pytest's JUnit ones in a folder into one plain line, `N passed, N failed, N skipped`,
- * and names what was skipped. Fails when a test failed, and when a test over `../shared` skipped although that folder is
- * there.
+ * and names what was skipped. Fails when a test failed, when a test over `../shared` skipped although that folder is
+ * there, and when a test in a browser skipped although `CHROMIUM` names one.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
@@ -12,9 +12,13 @@ import { root } from './project.mjs'
 const SHARED_MARK = 'needs ../shared'
 const sharedIsThere = existsSync(process.env.ILLUMINATOR_SHARED || resolve(root, '..', 'shared'))
 
+/** Part of the title of what skips for want of a browser, as in `test/chromium.ts`. */
+const CHROMIUM_MARK = 'needs chromium'
+
 const counts = { passed: 0, failed: 0, skipped: 0 }
 const skipped = new Map()
 const wrongly = new Set()
+const browserless = new Set()
 
 const folder = process.argv[2] ?? '.'
 for (const name of readdirSync(folder).filter((file) => file.endsWith('.xml'))) {
@@ -53,6 +57,7 @@ function count(file) {
       counts.skipped++
       const title = `${relative(root, file.name)}: ${test.fullName}`
       skipped.set(title, (skipped.get(title) ?? 0) + 1)
+      if (process.env.CHROMIUM && test.fullName.includes(CHROMIUM_MARK)) browserless.add(title)
       const named = test.fullName.includes(SHARED_MARK)
       if (named || (usesShared && !test.fullName.includes('[needs '))) wrongly.add(title)
     }
@@ -67,7 +72,12 @@ if (hidden) {
   process.stdout.write('failed: ../shared is there, but these tests over it skipped:\n')
   for (const title of wrongly) process.stdout.write(`  ${title}\n`)
 }
+if (browserless.size > 0) {
+  process.stdout.write('failed: CHROMIUM names a browser, but these tests in one skipped:\n')
+  for (const title of browserless) process.stdout.write(`  ${title}\n`)
+}
 process.stdout.write(
   `${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`,
 )
-process.exitCode = counts.failed > 0 || counts.passed === 0 || hidden ? 1 : 0
+const isBad = counts.failed > 0 || counts.passed === 0 || hidden || browserless.size > 0
+process.exitCode = isBad ? 1 : 0

@@ -15,6 +15,7 @@ import type { OnAnswered } from './observe/answered.ts'
 import { type Log, logToStderr } from './observe/log.ts'
 import { Metrics } from './observe/metrics.ts'
 import { endpointOf, type OnRequested, watchRequests } from './observe/requested.ts'
+import { playgroundAsset, playgroundPage } from './playground/route.ts'
 import { requestId } from './request-id.ts'
 import { describe } from './routes/answer.ts'
 import { batchAnswers, batchStatus, cancelBatch, listBatches, submitBatch } from './routes/batch.ts'
@@ -170,6 +171,9 @@ function addRoutes(app: Hono<Env>, deps: Deps): void {
   get('/.well-known/jwks.json', keySet)
   get('/metrics', metrics)
   get('/ws', upgradeRequired)
+  get('/', playgroundPage)
+  get('/status', playgroundPage)
+  get(`/playground/:file${ANY}`, playgroundAsset)
   get('/docs', docs)
   get('/openapi.json', (c, { version }) => c.json(openApiDocument(version)))
 }

@@ -19,6 +19,7 @@ const file = (tests: Test[], status = 'passed') => ({
 function sum(
   reports: (object | string)[],
   shared = nowhere,
+  chromium = '',
 ): { status: number | null; lines: string[] } {
   const folder = mkdtempSync(join(tmpdir(), 'results-'))
   try {
@@ -26,7 +27,7 @@ function sum(
       if (typeof report === 'string') writeFileSync(join(folder, `${i}.xml`), report)
       else writeFileSync(join(folder, `${i}.json`), JSON.stringify(report))
     }
-    const env = { ...process.env, ILLUMINATOR_SHARED: shared }
+    const env = { ...process.env, ILLUMINATOR_SHARED: shared, CHROMIUM: chromium }
     const { status, stdout } = spawnSync(process.execPath, [script, folder], {
       encoding: 'utf8',
       env,
@@ -97,4 +98,17 @@ it('fails when a reference test skipped although ../shared is there, not when it
   }
   expect(sum([report]).status).toBe(0)
   expect(sum([report], tmpdir()).status).toBe(1)
+})
+
+it('fails when a test of a page skipped although there is a browser', () => {
+  const report = {
+    testResults: [
+      file([
+        ['passed', 'a'],
+        ['pending', 'b [needs chromium]'],
+      ]),
+    ],
+  }
+  expect(sum([report]).status).toBe(0)
+  expect(sum([report], nowhere, '/usr/bin/chromium').status).toBe(1)
 })

@@ -12,6 +12,10 @@ const NEEDS: Readonly<Record<string, Need>> = {
   '/health': 'public',
   '/health/live': 'public',
   '/health/ready': 'public',
+  // Files of the package, the same for everybody: what they show, they ask for with the key that they were given.
+  '/': 'public',
+  '/status': 'public',
+  '/playground/*': 'public',
   '/docs': 'public',
   '/docs/*': 'public',
   '/openapi.json': 'public',
