@@ -10,6 +10,7 @@ export default defineConfig({
           include: ['**/*.test.ts'],
           exclude: ['**/*.gpu.test.ts', '**/node_modules/**', 'dist/**'],
           pool: 'forks',
+          setupFiles: ['./test/check-answers.ts'],
           testTimeout: 30_000,
         },
       },

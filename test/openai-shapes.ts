@@ -6,8 +6,11 @@ import { readFileSync } from 'node:fs'
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 
+interface Schema {
+  properties: Record<string, unknown>
+}
 interface Document {
-  $defs: Record<string, { properties: Record<string, unknown> }>
+  $defs: Record<string, Schema>
 }
 
 /** Fields beyond OpenAI's: the rulings want them, and clients pass over them. */
@@ -16,6 +19,24 @@ const RULED: Readonly<Record<string, readonly string[]>> = {
   Error: ['request_id'],
   // One body serves both dialects.
   ListModelsResponse: ['models'],
+}
+
+/**
+ * The document has one schema for a completion and its chunks, and so no `finish_reason: null` before the end (the
+ * service sends it, and a client would take any other value for the end), nor `usage: null`, which its own text on
+ * `stream_options.include_usage` promises in every chunk but the last.
+ */
+const CHUNK = 'CompletionChunk'
+function completionChunk({ $defs }: Document): Schema {
+  const chunk = structuredClone($defs.CreateCompletionResponse) as Schema & {
+    properties: { choices: { items: Schema } }
+  }
+  const allowNull = (schema: Schema, field: string) => {
+    schema.properties[field] = { anyOf: [schema.properties[field], { type: 'null' }] }
+  }
+  allowNull(chunk.properties.choices.items, 'finish_reason')
+  allowNull(chunk, 'usage')
+  return chunk
 }
 
 interface Row {
@@ -35,7 +56,7 @@ const SCHEMAS: readonly Row[] = [
   {
     path: /^\/v1\/completions$/,
     body: 'CreateCompletionResponse',
-    chunk: 'CreateCompletionStreamResponse',
+    chunk: CHUNK,
   },
   { path: /^\/v1\/models$/, body: 'ListModelsResponse' },
   { path: /^\/v1\/models\/.+/, body: 'Model' },
@@ -55,6 +76,7 @@ function openAiSchemas(): Ajv2020 {
     const { properties } = document.$defs[name] ?? { properties: {} }
     for (const field of fields) properties[field] = true
   }
+  document.$defs[CHUNK] = completionChunk(document)
   const compiler = new Ajv2020({ allErrors: true, allowUnionTypes: true })
   addFormats.default(compiler)
   return compiler.addSchema(document)

@@ -24,8 +24,8 @@ export const fileList = z
   .object({
     object: z.literal('list'),
     data: z.array(fileObject),
-    first_id: z.string().nullable(),
-    last_id: z.string().nullable(),
+    first_id: z.string().describe('Empty when there are none.'),
+    last_id: z.string(),
     has_more: z.boolean(),
   })
   .openapi('FileList')
@@ -59,7 +59,8 @@ export const batchLine = z.strictObject({
   body: z.record(z.string(), z.unknown(), { error: 'must be an object' }),
 })
 
-const time = z.number().int().nullable()
+/** OpenAI's document knows no null here: what is not yet, or never, is left out. */
+const time = z.number().int().optional()
 
 export const batchObject = z
   .object({
@@ -78,15 +79,14 @@ export const batchObject = z
           }),
         ),
       })
-      .nullable(),
+      .optional(),
     input_file_id: z.string(),
     completion_window: z.literal('24h'),
     status: z.enum(['validating', 'failed', 'in_progress', 'completed', 'cancelled']),
-    output_file_id: z.string().nullable(),
-    error_file_id: z.string().nullable(),
+    output_file_id: z.string().optional(),
+    error_file_id: z.string().optional(),
     created_at: z.number().int(),
     in_progress_at: time,
-    expires_at: time,
     completed_at: time,
     failed_at: time,
     cancelled_at: time,
@@ -103,8 +103,8 @@ export const batchList = z
   .object({
     object: z.literal('list'),
     data: z.array(batchObject),
-    first_id: z.string().nullable(),
-    last_id: z.string().nullable(),
+    first_id: z.string().optional(),
+    last_id: z.string().optional(),
     has_more: z.boolean(),
   })
   .openapi('BatchList')

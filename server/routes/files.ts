@@ -45,8 +45,9 @@ export async function listFiles(c: RequestContext, deps: Deps): Promise<Response
   return c.json({
     object: 'list',
     data,
-    first_id: data[0]?.id ?? null,
-    last_id: data.at(-1)?.id ?? null,
+    // OpenAI's document wants strings, of an empty list too.
+    first_id: data[0]?.id ?? '',
+    last_id: data.at(-1)?.id ?? '',
     has_more: files.length > limit,
   })
 }

@@ -39,8 +39,8 @@ export async function listOpenAiBatches(c: RequestContext, deps: Deps): Promise<
   return c.json({
     object: 'list',
     data,
-    first_id: data[0]?.id ?? null,
-    last_id: data.at(-1)?.id ?? null,
+    first_id: data[0]?.id,
+    last_id: data.at(-1)?.id,
     has_more: jobs.length > limit,
   })
 }
@@ -69,27 +69,26 @@ const STATUS = {
 const statusOf = ({ status, errors }: BatchJob): BatchObject['status'] =>
   status === 'failed' && errors.length === 0 ? 'completed' : STATUS[status]
 
+/** No `expires_at`: the queue is worked off however long it takes. */
 function wireBatch(job: BatchJob): BatchObject {
   const status = statusOf(job)
-  const secondsOf = (at: number | null): number | null =>
-    at === null ? null : Math.floor(at / 1000)
+  const secondsOf = (at: number | null): number | undefined =>
+    at === null ? undefined : Math.floor(at / 1000)
   const endedAs = (how: BatchObject['status']) =>
-    isOver(job) && status === how ? secondsOf(job.finishedAt) : null
+    isOver(job) && status === how ? secondsOf(job.finishedAt) : undefined
   const { errors } = job
   return {
     id: job.id,
     object: 'batch',
     endpoint: job.endpoint,
-    errors: errors.length > 0 ? { object: 'list', data: [...errors] } : null,
+    errors: errors.length > 0 ? { object: 'list', data: [...errors] } : undefined,
     input_file_id: job.inputFile ?? '',
     completion_window: '24h',
     status,
-    output_file_id: outputId(job, 'completed'),
-    error_file_id: outputId(job, 'failed'),
+    output_file_id: outputId(job, 'completed') ?? undefined,
+    error_file_id: outputId(job, 'failed') ?? undefined,
     created_at: Math.floor(job.createdAt / 1000),
     in_progress_at: secondsOf(job.startedAt),
-    // The queue is worked off however long it takes.
-    expires_at: null,
     completed_at: endedAs('completed'),
     failed_at: endedAs('failed'),
     cancelled_at: endedAs('cancelled'),
