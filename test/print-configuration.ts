@@ -46,7 +46,8 @@ export function configurationPage(): string {
     '|---|---|',
     ...others,
     '',
-    'Variables of Hugging Face, `DEBUG` and `NO_COLOR` are in the [README](../README.md#environment-variables).',
+    'Variables of Hugging Face, `DEBUG` and `NO_COLOR` are in the [README](../README.md#environment-variables),',
+    'those of OpenTelemetry (`OTEL_*`) in [operations.md](operations.md#traces).',
     '',
   ].join('\n')
 }

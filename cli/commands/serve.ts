@@ -72,11 +72,13 @@ async function usualFile({ io, parts }: Deps, command: Command): Promise<string 
 
 async function serveModel({ io, parts }: Deps, flags: Flags): Promise<void> {
   const model = modelName(flags.model)
-  const { closeOnSignals, createOperatorLog, defaultDataFolder, serve } = await parts.start()
+  const { closeOnSignals, createOperatorLog, defaultDataFolder, serve, tracedLog } =
+    await parts.start()
   const jwt = await jwtFrom(flags)
   const format = formatOf(io, flags)
   const text = (line: string) => io.stderr.write(line)
   const log = createOperatorLog({ format, level: flags.logLevel, write: text })
+  const traced = tracedLog(log, io.env)
   // Bars are for people who watch; a log gets lines of its own kind.
   const watched = format === 'text' && io.stderr.isTTY
   const progress = createProgress(io, watched ? undefined : (line) => log.event('info', line))
@@ -97,8 +99,8 @@ async function serveModel({ io, parts }: Deps, flags: Flags): Promise<void> {
     },
     onProgress: (step) => progress.report(step),
     log: log.log,
-    onRequested: log.requested,
-    onAnswered: log.answered,
+    onRequested: traced.requested,
+    onAnswered: traced.answered,
     load: (hooks) => parts.openEngine(model, { ...loadingFrom(flags), ...hooks }),
   })
   let asked = false
@@ -109,6 +111,7 @@ async function serveModel({ io, parts }: Deps, flags: Flags): Promise<void> {
   })
   try {
     const server = await starting
+    traced.open()
     await told
     const wasAsked = () => asked
     await untilClosed({ io, log, progress, wasAsked }, server, flags)
@@ -116,6 +119,7 @@ async function serveModel({ io, parts }: Deps, flags: Flags): Promise<void> {
     // A load that a signal cut short is a shutdown like any other.
     if (!asked) throw error
   } finally {
+    await traced.close()
     release()
   }
   log.event('info', 'closed')

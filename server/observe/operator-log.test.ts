@@ -77,6 +77,7 @@ test('an answer over a socket is a line of its own, one over HTTP is not told of
   const answered = {
     requestId: 'r-1',
     caller: ANYONE,
+    operation: 'chat',
     model: 'm',
     startedAt: 0,
     total: 12.34,

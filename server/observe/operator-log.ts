@@ -3,10 +3,10 @@
  * them, ids, counts and codes; never a header, a query, a body or an answer, so that no key and no prompt can get in.
  */
 import { type Level, pino, stdTimeFunctions } from 'pino'
-import type { Answered, OnAnswered } from './answered.ts'
+import { type Answered, SOCKET } from './answered.ts'
 import { humanLine } from './human-line.ts'
 import type { Log } from './log.ts'
-import type { OnRequested, Requested } from './requested.ts'
+import type { Requested } from './requested.ts'
 
 export type LogLevel = Level | 'silent'
 
@@ -20,9 +20,10 @@ export interface OperatorLog {
   /** Something of the server's life: it listens, it closes. `error` among the facts is told with its stack. */
   event(level: Level, message: string, facts?: Readonly<Record<string, unknown>>): void
   readonly log: Log
-  readonly requested: OnRequested
+  /** @param traceId where it is traced */
+  requested(requested: Requested, traceId?: string | null): void
   /** Tells of answers over sockets; all others are told of with their request. */
-  readonly answered: OnAnswered
+  answered(answered: Answered, traceId?: string | null): void
 }
 
 export function createOperatorLog({ format, level, write }: OperatorLogOptions): OperatorLog {
@@ -42,23 +43,20 @@ export function createOperatorLog({ format, level, write }: OperatorLogOptions):
       if (!pieces) logger.warn(line)
       else logger.error({ request_id: pieces.requestId, error: pieces.error }, pieces.message)
     },
-    requested(requested) {
+    requested(requested, traceId) {
       const { method, endpoint, status } = requested
       const message = `${method} ${endpoint ?? '(no path of ours)'} ${status}`
-      logger[levelOf(requested)](requestFacts(requested), message)
+      logger[levelOf(requested)](requestFacts(requested, traceId), message)
     },
-    answered(answered) {
+    answered(answered, traceId) {
       const { requestId, caller, code, endpoint, outcome, total } = answered
       if (endpoint !== SOCKET) return
-      const head = { request_id: requestId, ms: rounded(total), caller: caller.id }
+      const head = { ...ids(requestId, traceId), ms: rounded(total), caller: caller.id }
       const facts = { ...head, ...(code === null ? {} : { code }), ...answerFacts(answered) }
       logger.info(facts, `${endpoint} ${outcome}`)
     },
   }
 }
-
-/** As sockets name themselves. */
-const SOCKET = '/ws'
 
 /** What machines ask every few seconds. */
 const PROBES = /^\/(health(\/\w+)?|metrics)$/
@@ -68,10 +66,13 @@ function levelOf({ endpoint, status }: Requested): Level {
   return status >= 500 ? 'warn' : 'info'
 }
 
-function requestFacts(requested: Requested): Record<string, unknown> {
+function requestFacts(
+  requested: Requested,
+  traceId: string | null | undefined,
+): Record<string, unknown> {
   const { requestId, method, endpoint, status, total, caller, code, answered } = requested
   return {
-    request_id: requestId,
+    ...ids(requestId, traceId),
     method,
     endpoint,
     status,
@@ -81,6 +82,9 @@ function requestFacts(requested: Requested): Record<string, unknown> {
     ...(answered === null ? {} : answerFacts(answered)),
   }
 }
+
+const ids = (requestId: string, traceId: string | null | undefined): Record<string, string> =>
+  traceId ? { request_id: requestId, trace_id: traceId } : { request_id: requestId }
 
 function answerFacts(answered: Answered): Record<string, unknown> {
   return {

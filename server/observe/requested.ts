@@ -1,6 +1,7 @@
 /** What became of an HTTP request: told once for each, when its answer is out, to the metrics and the log. */
 import type { MiddlewareHandler } from 'hono'
 import { matchedRoutes } from 'hono/route'
+import { internalCaller } from '../internal.ts'
 import type { Env, RequestContext } from '../routes/env.ts'
 import type { Answered, OnAnswered } from './answered.ts'
 
@@ -16,6 +17,10 @@ export interface Requested {
   readonly caller: string | null
   /** Of the error, as clients see it. */
   readonly code: string | null
+  /** W3C trace context, as the client sent it. */
+  readonly traceparent: string | null
+  /** The server asked itself: a prompt of a batch. */
+  readonly isInternal: boolean
   /** Null: it asked for no tokens. */
   readonly answered: Answered | null
 }
@@ -43,6 +48,8 @@ export function watchRequests(
         total: performance.now() - began,
         caller: c.get('caller')?.id ?? null,
         code: answered?.code ?? c.get('errorCode') ?? null,
+        traceparent: c.req.header('traceparent') ?? null,
+        isInternal: internalCaller(c.env) !== null,
         answered,
       })
     c.set('onAnswered', (told) => {

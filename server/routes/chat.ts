@@ -24,6 +24,7 @@ export async function chat(c: RequestContext, deps: Deps): Promise<Response> {
   const messages = chatMessages(body.messages)
   const start: Start = (control) => engine.chat(messages, { ...options, ...control })
   const heading = newHeading(answerId('chatcmpl'), engine.info.id)
+  c.set('responseId', heading.id)
   if (body.stream) {
     const wantsUsage = body.stream_options?.include_usage === true
     return answerStream(c, deps, engine.info.id, start, (chunks) =>

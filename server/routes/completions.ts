@@ -23,6 +23,7 @@ export async function completions(c: RequestContext, deps: Deps): Promise<Respon
   const { engine, body } = await admit(c, deps, completionRequest)
   const start = startOf(c, engine, body)
   const heading = newHeading(answerId('cmpl'), engine.info.id)
+  c.set('responseId', heading.id)
   if (body.stream) {
     const wantsUsage = body.stream_options?.include_usage === true
     return answerStream(c, deps, engine.info.id, start, (chunks) =>

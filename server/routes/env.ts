@@ -48,6 +48,8 @@ export interface Env {
     requestId: string
     dialect: Dialect
     caller: Caller
+    /** Of an answer that has one. */
+    responseId?: string
     /** Tells of an answer to this very request. */
     onAnswered: OnAnswered
     /** Of an error answer, as clients see it. */

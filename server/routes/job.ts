@@ -2,7 +2,7 @@
  * One generation for one request: the one place where a disconnect, a drain that runs out of time, the caller's limits
  * and the engine meet. Whatever happens, it ends once, gives back what was set aside, and is told of.
  */
-import type { Chunk, GenerateOptions, Generation } from '../../engine/api.ts'
+import type { Chunk, FinishReason, GenerateOptions, Generation } from '../../engine/api.ts'
 import { EngineError } from '../../engine/errors.ts'
 import { backlog } from '../backlog.ts'
 import { ApiError, toHttpError } from '../contract/errors.ts'
@@ -23,7 +23,10 @@ export interface JobRequest {
   readonly requestId: string
   readonly caller: Answered['caller']
   readonly endpoint: string
+  readonly operation: Answered['operation']
   readonly model: string
+  readonly responseId?: string | undefined
+  readonly traceparent?: string | undefined
   /** Of the request's body, as the bound of its prompt. Absent: it does not wait among those that somebody waits for. */
   readonly bytes?: number
   /** Fires when the client is gone. */
@@ -34,7 +37,9 @@ export const requestOf = (c: RequestContext, model: string): JobRequest => ({
   requestId: c.var.requestId,
   caller: c.var.caller,
   endpoint: c.req.path,
+  operation: c.req.path.endsWith('/chat/completions') ? 'chat' : 'text_completion',
   model,
+  responseId: c.var.responseId,
   // A batch has a queue of its own. A body in chunks says no length; its prompt is counted once it is known.
   ...(internalCaller(c.env) ? {} : { bytes: Number(c.req.header('content-length') ?? 0) }),
   gone: c.req.raw.signal,
@@ -54,6 +59,7 @@ export class Job {
   #firstToken: number | null = null
   #completionTokens = 0
   #cachedTokens = 0
+  readonly #finishReasons = new Map<number, FinishReason>()
   #ended = false
 
   /** Throws what `start`, the gate and the queue throw; nothing is left behind then. */
@@ -92,6 +98,7 @@ export class Job {
       this.#firstToken ??= performance.now() - this.#began
       this.#place?.leave()
       this.#completionTokens += chunk.ids.length
+      if (chunk.finishReason !== null) this.#finishReasons.set(chunk.index, chunk.finishReason)
       if (chunk.usage) this.#cachedTokens = chunk.usage.cachedTokens
       yield chunk
     }
@@ -119,6 +126,7 @@ export class Job {
       promptTokens,
       cachedTokens: this.#cachedTokens,
       completionTokens: this.#completionTokens,
+      finishReasons: byChoice(this.#finishReasons),
       ...outcomeOf(error, this.#controller.signal.aborted),
     })
   }
@@ -130,6 +138,10 @@ export class Job {
       : error
   }
 }
+
+/** Choices end in any order. */
+const byChoice = (reasons: ReadonlyMap<number, FinishReason>): FinishReason[] =>
+  [...reasons].sort(([a], [b]) => a - b).map(([, reason]) => reason)
 
 function outcomeOf(error: unknown, aborted: boolean): Pick<Answered, 'outcome' | 'code'> {
   if (error === null) return { outcome: 'completed', code: null }

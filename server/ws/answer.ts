@@ -19,6 +19,8 @@ export interface Ask {
   readonly bytes: number
   readonly requestId: string
   readonly caller: Caller
+  /** Of the upgrade. */
+  readonly traceparent: string | undefined
   /** Fires when the client cancels this answer, or is gone. */
   readonly gone: AbortSignal
 }
@@ -27,15 +29,16 @@ export interface Ask {
 export async function answer(deps: Deps, ask: Ask, send: Send): Promise<void> {
   let job: Job | null = null
   try {
-    const { caller, requestId, gone } = ask
+    const { caller, requestId, gone, bytes, traceparent } = ask
     // As for a request: counted before it is looked at.
     deps.gate.enter(caller)
     await deps.gate.written()
     const engine = deps.lifecycle.admitted()
     const plan = planOf(deps, engine, ask.caller, ask.type, ask.body)
     const model = engine.info.id
-    const request = { requestId, caller, endpoint: '/ws', model, bytes: ask.bytes, gone }
-    job = new Job(deps, request, plan.start)
+    const operation = ask.type === 'chat' ? 'chat' : 'text_completion'
+    const head = { requestId, caller, endpoint: '/ws', traceparent } as const
+    job = new Job(deps, { ...head, operation, model, bytes, gone }, plan.start)
     const last = await tellTokens(job, plan, ask.id, send)
     job.end()
     await send(last)

@@ -51,19 +51,20 @@ export class Session {
   #working = false
   /** What the client gave last; asked about again for each answer, so that a revoked key ends with its revocation. */
   #token: string | null
+  readonly #traceparent: string | undefined
   #drains = false
   readonly #idle: NodeJS.Timeout
   readonly #ping: NodeJS.Timeout
   #auth: NodeJS.Timeout | undefined
   #isAlive = true
 
-  /** @param token from the upgrade's Authorization header; with none, and keys needed, a message must bring it */
+  /** @param known from the upgrade's headers; with no token, and keys needed, a message must bring it */
   constructor(
     socket: WebSocket,
     deps: Deps,
     authenticate: Authenticate,
     limits: SocketLimits,
-    known: { token: string | null; isIn: boolean },
+    known: { token: string | null; isIn: boolean; traceparent: string | undefined },
   ) {
     this.#socket = socket
     this.#deps = deps
@@ -71,6 +72,7 @@ export class Session {
     this.#outbox = new Outbox(socket)
     this.#underWay = new UnderWay(limits.answers)
     this.#token = known.token
+    this.#traceparent = known.traceparent
     this.#idle = setTimeout(() => this.#onIdle(), limits.idleMs)
     this.#ping = setInterval(() => this.#beat(), limits.pingMs)
     if (!known.isIn) {
@@ -149,12 +151,12 @@ export class Session {
     clearTimeout(this.#auth)
   }
 
-  async #begin(message: Omit<Ask, 'caller' | 'gone'>): Promise<void> {
+  async #begin(message: Omit<Ask, 'caller' | 'gone' | 'traceparent'>): Promise<void> {
     const caller = await this.#authenticate(this.#token)
     if (!this.#isOpen) return
     if (!caller.scopes.has('generate')) throw missingScope('generate')
     const { gone, end } = this.#underWay.begin(message.id)
-    const ask = { ...message, caller, gone }
+    const ask = { ...message, caller, gone, traceparent: this.#traceparent }
     void answer(this.#deps, ask, (frame) => this.#send(frame)).then(() => {
       end()
       this.#idle.refresh()

@@ -70,7 +70,9 @@ export function acceptSockets(server: Server, options: SocketOptions): Sockets {
     const isIn = await whetherIn(authenticate, token)
     // The handshake looks for itself whether the client is still there.
     sockets.handleUpgrade(request, socket, head, (webSocket) => {
-      const session = new Session(webSocket, deps, authenticate, limits, { token, isIn })
+      const traceparent = header(request, 'traceparent')
+      const known = { token, isIn, traceparent }
+      const session = new Session(webSocket, deps, authenticate, limits, known)
       sessions.add(session)
       socket.once('end', () => session.leave())
       webSocket.once('close', () => sessions.delete(session))
