@@ -20,7 +20,7 @@ export interface Ask {
   readonly requestId: string
   readonly caller: Caller
   /** Of the upgrade. */
-  readonly traceparent: string | undefined
+  readonly traceparent?: string | undefined
   /** Fires when the client cancels this answer, or is gone. */
   readonly gone: AbortSignal
 }
