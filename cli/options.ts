@@ -94,7 +94,7 @@ function given<T extends object, K extends keyof T>(
 const UNITS = { '': 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 }
 
 /** A parser of sizes in bytes: 1073741824, 512MB, 1.5GiB. */
-function bytes(text: string): number {
+export function bytes(text: string): number {
   const [, number, unit = ''] = /^(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?$/i.exec(text.trim()) ?? []
   const value = Math.floor(Number(number) * UNITS[unit.toLowerCase() as keyof typeof UNITS])
   if (value > 0) return value
@@ -110,15 +110,23 @@ type Passed =
   | 'speculate'
   | 'adapter'
 
-export interface LoadFlags extends Pick<LoadOptions, Passed> {
-  model?: string
+export interface EngineFlags extends Pick<LoadOptions, Passed> {
   context?: number
 }
 
+export interface LoadFlags extends EngineFlags {
+  model?: string
+}
+
 /** Adds the options of everything that loads a model. */
-export function addLoading(command: Command): Command {
+export const addLoading = (command: Command): Command =>
+  addEngine(
+    command.option('--model <model>', 'folder or Hugging Face id (default: SmolLM2-135M-Instruct)'),
+  )
+
+/** Adds how a model is to be loaded, whichever it is. */
+export function addEngine(command: Command): Command {
   return command
-    .option('--model <model>', 'folder or Hugging Face id (default: SmolLM2-135M-Instruct)')
     .option('--context <n>', 'tokens to reserve for the context', whole(1, 0x7fffffff))
     .addOption(
       new Option('--kv <type>', 'number type of the KV cache (default: f16)').choices([
@@ -140,7 +148,7 @@ export function addLoading(command: Command): Command {
 }
 
 /** The engine's load options from the flags. */
-export function loadingFrom(flags: LoadFlags): LoadOptions {
+export function loadingFrom(flags: EngineFlags): LoadOptions {
   return {
     ...(flags.context === undefined ? {} : { contextLength: flags.context }),
     ...given(flags, ['kv', 'kvMemory', 'maxSequences', 'prefillChunk', 'draft', 'speculate']),

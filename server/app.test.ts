@@ -8,6 +8,8 @@ import { healthResponse, infoResponse, modelsResponse } from './contract/facts.t
 import { OPERATIONS } from './contract/openapi.ts'
 import { MAX_BODY_BYTES } from './contract/parse.ts'
 import { Lifecycle } from './lifecycle.ts'
+import type { ModelSource } from './models/model-source.ts'
+import { Models } from './models/models.ts'
 
 test('health, probes, info and models have the contract’s shape', async () => {
   const { app } = testApp()
@@ -52,10 +54,15 @@ test('tokenize counts code points; detokenize undoes it', async () => {
   expect((await post('/tokenize', {})).status).toBe(422)
 })
 
-test('while loading: health tells how far, work is refused for a while', async () => {
-  const lifecycle = new Lifecycle()
-  const app = createApp({ lifecycle })
-  lifecycle.progress = { phase: 'weights', done: 1, total: 4 }
+test('while loading: health tells how far, work waits for as long as it may', async () => {
+  const load: ModelSource['load'] = ({ onProgress }) => {
+    onProgress({ phase: 'weights', done: 1, total: 4 })
+    return new Promise(() => undefined)
+  }
+  const models = new Models({ pinned: [{ load }] })
+  const app = createApp({ lifecycle: new Lifecycle(models), timeoutMs: 20 })
+  void models.loadPinned()
+  await Promise.resolve()
   const health = await app.request('/health')
   expect(health.status).toBe(503)
   expect(await json(health)).toMatchObject({
@@ -69,9 +76,8 @@ test('while loading: health tells how far, work is refused for a while', async (
     expect((await app.request(path)).status).toBe(503)
   }
   const work = await app.request('/generate', { method: 'POST', body: '{"prompt":"x"}' })
-  expect(work.status).toBe(503)
-  expect(Number(work.headers.get('retry-after'))).toBeGreaterThanOrEqual(1)
-  expect((await json<WireError>(work)).error.code).toBe('model_loading')
+  expect(work.status).toBe(504)
+  expect((await json<WireError>(work)).error.code).toBe('timeout')
 })
 
 test('while draining: health says so and new work is refused', async () => {
@@ -178,11 +184,14 @@ test('other sites’ Host and Origin are refused', async () => {
   expect(await status({ host, origin: 'http://localhost:3000' })).toBe(200)
   expect(await status({ host, origin: 'https://evil.example' })).toBe(403)
   expect(await status({ host, origin: 'null' })).toBe(403)
-  const open = createApp({ lifecycle: new Lifecycle(), allowedHosts: null })
+  const open = createApp({ lifecycle: new Lifecycle(new Models({})), allowedHosts: null })
   expect((await open.request('/health/live', { headers: { host: 'any.example' } })).status).toBe(
     200,
   )
-  const named = createApp({ lifecycle: new Lifecycle(), allowedHosts: ['llm.example'] })
+  const named = createApp({
+    lifecycle: new Lifecycle(new Models({})),
+    allowedHosts: ['llm.example'],
+  })
   expect((await named.request('/health/live', { headers: { host: 'llm.example' } })).status).toBe(
     200,
   )

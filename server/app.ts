@@ -42,10 +42,8 @@ import { packageVersion } from './version.ts'
 import { upgradeRequired } from './ws/upgrade.ts'
 
 export interface AppOptions {
-  /** Engine, progress and shutdown; the caller that loads the engine puts it in here. */
+  /** The models, and shutdown. */
   lifecycle: Lifecycle
-  /** Names of the model beside its id. */
-  aliases?: readonly string[]
   /** Host names accepted beside this machine's own; `null` accepts any (for servers meant to be reached). Default []. */
   allowedHosts?: readonly string[] | null
   /** Longest silence in a stream. Default 8 s (the contract allows 10). */
@@ -81,7 +79,6 @@ export function depsOf(options: AppOptions): Deps {
   const metrics = options.metrics ?? new Metrics(options.lifecycle)
   return {
     lifecycle: options.lifecycle,
-    aliases: options.aliases ?? [],
     version: packageVersion(),
     keepAliveMs: options.keepAliveMs ?? 8000,
     admissionMs: options.admissionMs ?? 50,
@@ -101,7 +98,7 @@ export function depsOf(options: AppOptions): Deps {
 }
 
 /**
- * Builds the application over a lifecycle that may still be loading.
+ * Builds the application over models that may still be loading.
  * @param deps shared with what else answers on this server: its limits and counts are one
  */
 export function createApp(options: AppOptions, deps: Deps = depsOf(options)): Hono<Env> {

@@ -3,8 +3,10 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { createApp, depsOf } from './app.ts'
 import { askThrough } from './batch/ask.ts'
 import { Batches } from './batch/batches.ts'
-import type { Lifecycle } from './lifecycle.ts'
+import { Lifecycle } from './lifecycle.ts'
 import { AdmissionQueue } from './limits/queue.ts'
+import type { ModelSource } from './models/model-source.ts'
+import { Models } from './models/models.ts'
 import { logToStderr } from './observe/log.ts'
 import { requestListener } from './request-listener.ts'
 import { isLoopback } from './security.ts'
@@ -15,6 +17,7 @@ import type { Authenticate } from './ws/session.ts'
 import { acceptSockets, type Sockets } from './ws/upgrade.ts'
 
 export interface Doors {
+  readonly lifecycle: Lifecycle
   readonly state: ServerState
   /** Whether callers must have a key. */
   readonly needsKeys: boolean
@@ -32,12 +35,12 @@ const BATCH_WIDTH = 16
  */
 export async function openDoors(
   server: Server,
-  lifecycle: Lifecycle,
   host: string,
   options: ServeOptions,
 ): Promise<Doors> {
-  const { data = IN_MEMORY, jwt, log = logToStderr, aliases, onAnswered, socketLimits } = options
+  const { data = IN_MEMORY, jwt, log = logToStderr, onAnswered, socketLimits } = options
   const { timeoutMs, onRequested } = options
+  const lifecycle = new Lifecycle(await modelsOf(options))
   const state = await openState({ file: databaseFile(data), log, ...(jwt ? { jwt } : {}) })
   const authenticate: Authenticate =
     options.authenticate ?? ((token) => state.authenticator.authenticate(token))
@@ -51,7 +54,6 @@ export async function openDoors(
     state,
     batches,
     log,
-    ...(aliases ? { aliases } : {}),
     ...(onAnswered ? { onAnswered } : {}),
     ...(onRequested ? { onRequested } : {}),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
@@ -61,6 +63,7 @@ export async function openDoors(
   const listener = requestListener(app.fetch)
   const limits = socketLimits ? { limits: socketLimits } : {}
   return {
+    lifecycle,
     state,
     needsKeys: await state.authenticator.isNeeded(),
     handle: (incoming, outgoing) => {
@@ -70,4 +73,27 @@ export async function openDoors(
     sockets: acceptSockets(server, { deps, allowedHosts, authenticate, ...limits }),
     batches,
   }
+}
+
+async function modelsOf(options: ServeOptions): Promise<Models> {
+  const { load, aliases = [], onProgress, onModel } = options
+  const { pinned = [], catalog, ...rest } = (await options.models?.()) ?? {}
+  const told = (source: ModelSource): ModelSource => ({
+    ...source,
+    load: (hooks) =>
+      source.load({
+        ...hooks,
+        onProgress(progress) {
+          hooks.onProgress(progress)
+          onProgress?.(progress)
+        },
+      }),
+  })
+  const all = load ? [{ aliases, load }, ...pinned] : pinned
+  return new Models({
+    ...rest,
+    pinned: all.map(told),
+    ...(catalog ? { catalog: async () => (await catalog()).map(told) } : {}),
+    ...(onModel ? { onEvent: onModel } : {}),
+  })
 }

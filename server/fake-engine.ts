@@ -9,6 +9,9 @@ import type { ServedEngine } from './contract/served-engine.ts'
 import { FakeGeneration } from './fake-generation.ts'
 
 export interface FakeOptions {
+  id?: string
+  /** Bytes that it says it takes. */
+  memory?: number
   /** Words of the answer; one is a token. */
   words?: readonly string[]
   /** Tokens a second; default: as fast as the loop turns. */
@@ -62,9 +65,10 @@ export class FakeEngine implements ServedEngine {
   constructor(options: FakeOptions = {}) {
     this.#options = options
     this.#words = options.words ?? WORDS
+    if (options.memory !== undefined) this.stats.memory.total = options.memory
     this.defaults = options.defaults ?? {}
     this.info = {
-      id: 'fake/tiny-1',
+      id: options.id ?? 'fake/tiny-1',
       path: '/models/fake',
       architecture: 'LlamaForCausalLM',
       family: 'llama',

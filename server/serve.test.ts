@@ -172,7 +172,7 @@ test('closing while the model loads stops the load', async () => {
     },
   )
   await server.close()
-  await expect(server.ready).rejects.toThrow('stopped')
+  await expect(server.ready).rejects.toThrow('shutting down')
 })
 
 test('a port in use and a reachable host are refused clearly', async () => {

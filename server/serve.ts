@@ -8,9 +8,10 @@ import type { Progress } from '../engine/api.ts'
 import type { JwtSettings } from './auth/jwt.ts'
 import type { ServedEngine } from './contract/served-engine.ts'
 import type { Doors } from './doors.ts'
-import { Lifecycle } from './lifecycle.ts'
 import { DEFAULT_HOST, listen } from './listen.ts'
 import { createListener, type ListenerLimits } from './listener.ts'
+import type { ModelEvent, ModelSource } from './models/model-source.ts'
+import type { ModelsOptions } from './models/models.ts'
 import type { OnAnswered } from './observe/answered.ts'
 import { keepWatch } from './observe/keep-watch.ts'
 import { type Log, logToStderr } from './observe/log.ts'
@@ -20,11 +21,12 @@ import { WaitingRoom } from './waiting-room.ts'
 import type { Authenticate, SocketLimits } from './ws/session.ts'
 
 export interface ServeOptions {
-  /** Loads the engine; called once, after the socket listens. */
-  load: (hooks: {
-    onProgress: (progress: Progress) => void
-    signal: AbortSignal
-  }) => Promise<ServedEngine>
+  /** Loads the one model there is, after the socket listens; `models` are for more. */
+  load?: ModelSource['load']
+  /** Names of that model beside its id. */
+  aliases?: readonly string[]
+  /** Which models there are; asked once, after the socket listens. */
+  models?: () => Promise<ServedModels>
   /** Default 127.0.0.1. */
   host?: string
   /** Default 8000; 0 takes any free port. */
@@ -33,7 +35,6 @@ export interface ServeOptions {
   insecure?: boolean
   /** Host names accepted beside this machine's own. Default: none on loopback, any elsewhere. */
   allowedHosts?: readonly string[]
-  aliases?: readonly string[]
   /** Most milliseconds for a request, from its admission. Default: no limit. */
   timeoutMs?: number
   /** Seconds that answers under way get to finish on shutdown. Default 30. */
@@ -54,18 +55,23 @@ export interface ServeOptions {
   onAnswered?: OnAnswered
   /** Hears of every HTTP request, once, when its answer is out. */
   onRequested?: OnRequested
+  /** Hears how far loads are. */
   onProgress?: (progress: Progress) => void
+  /** Hears of models that are loaded and unloaded. */
+  onModel?: (event: ModelEvent) => void
   /** Tells the operator what failed here. Default: on stderr. */
   log?: Log
 }
+
+export type ServedModels = Pick<ModelsOptions, 'pinned' | 'catalog' | 'budget' | 'keepAliveMs'>
 
 export interface RunningServer {
   /** Base URL with the actual port. */
   readonly url: string
   /** Whether callers had to have a key when it started. */
   readonly needsKeys: boolean
-  /** The engine, once it is loaded; rejects when the load fails (the server is then closed). */
-  readonly ready: Promise<ServedEngine>
+  /** The engines of the pinned models, once they are loaded; rejects when a load fails (the server is then closed). */
+  readonly ready: Promise<readonly ServedEngine[]>
   /** Drains and closes everything. Idempotent. */
   close(): Promise<void>
   /** Resolves when everything is closed. */
@@ -81,7 +87,6 @@ const DEFAULT_PORT = 8000
  */
 export async function serve(options: ServeOptions): Promise<RunningServer> {
   const { host = DEFAULT_HOST, port = DEFAULT_PORT, insecure = false, log = logToStderr } = options
-  const lifecycle = new Lifecycle()
   const room = new WaitingRoom()
   const server = createListener(room.handle, { ...options.limits, log })
   // Where others can reach it, it must be known first whether there are keys: they lie in the database.
@@ -95,7 +100,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   try {
     // Not before: reading the application's code takes longer than all else until here.
     const { openDoors } = await import('./doors.ts')
-    const doors = await openDoors(server, lifecycle, host, options)
+    const doors = await openDoors(server, host, options)
     try {
       checkBind(host, insecure, doors.needsKeys)
       if (!isEarly) await bind()
@@ -104,7 +109,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       throw error
     }
     room.open(doors.handle)
-    return run(server, doors, url, lifecycle, options)
+    return run(server, doors, url, options)
   } catch (error) {
     server.close()
     server.closeAllConnections()
@@ -112,20 +117,14 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   }
 }
 
-function run(
-  server: Server,
-  doors: Doors,
-  url: string,
-  lifecycle: Lifecycle,
-  options: ServeOptions,
-): RunningServer {
+function run(server: Server, doors: Doors, url: string, options: ServeOptions): RunningServer {
+  const { lifecycle } = doors
   const endWatch = keepWatch(lifecycle, options.log ?? logToStderr)
-  const loading = new AbortController()
-  const ready = load(lifecycle, options, loading.signal)
+  const ready = lifecycle.models.loadPinned()
   let closing: Promise<void> | undefined
   const { promise: closed, resolve: announce } = withResolvers()
   const close = () => {
-    closing ??= shutDown(server, doors, lifecycle, ready, loading, options)
+    closing ??= shutDown(server, doors, options)
       .finally(() => {
         endWatch()
         return doors.state.close()
@@ -138,29 +137,12 @@ function run(
   return { url, needsKeys: doors.needsKeys, ready, close, closed }
 }
 
-async function load(
-  lifecycle: Lifecycle,
-  options: ServeOptions,
-  signal: AbortSignal,
-): Promise<ServedEngine> {
-  const onProgress = (progress: Progress) => {
-    lifecycle.progress = progress
-    options.onProgress?.(progress)
-  }
-  const engine = await options.load({ onProgress, signal })
-  lifecycle.serve(engine)
-  return engine
-}
-
 async function shutDown(
   server: Server,
-  { sockets, batches }: Doors,
-  lifecycle: Lifecycle,
-  ready: Promise<ServedEngine>,
-  loading: AbortController,
+  { lifecycle, sockets, batches }: Doors,
   options: ServeOptions,
 ): Promise<void> {
-  loading.abort()
+  lifecycle.models.stop()
   sockets.drain()
   // Nobody waits for it: what is under way is asked again after the next start.
   await batches.stop()
@@ -177,8 +159,7 @@ async function shutDown(
   await stopped
   clearInterval(sweep)
   clearTimeout(cut)
-  const engine = await ready.catch(() => null)
-  await engine?.close()
+  await lifecycle.models.close()
 }
 
 function withResolvers(): { promise: Promise<void>; resolve: () => void } {

@@ -47,6 +47,7 @@ export function start(args: readonly string[], setting: Setting = {}) {
     hub: async () => ({
       DEFAULT_MODEL: 'HuggingFaceTB/SmolLM2-135M-Instruct',
       listModels: async () => [],
+      modelIdOf: async (id) => id,
       resolveModel: async (id) => ({ id, folder: `/models/${id}`, source: 'a fake' }),
       removeModel: async (id) => ({ folder: `/models/${id}`, bytes: 2e6 }),
       ...setting.hub,

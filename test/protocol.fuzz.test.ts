@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createApp } from '../server/app.ts'
 import { FakeEngine } from '../server/fake-engine.ts'
 import { Lifecycle } from '../server/lifecycle.ts'
+import { Models } from '../server/models/models.ts'
 import { type RunningServer, serve } from '../server/serve.ts'
 import { frame, HANDSHAKE, post } from './raw-client.ts'
 import { body, headers, method, mutated, PATHS, path, strange } from './strange-requests.ts'
@@ -53,7 +54,7 @@ const isHeader = ([name, value]: [string, string]): boolean => {
 
 test('bodies, paths and headers, in process', { timeout: TIME }, async () => {
   const app = createApp({
-    lifecycle: new Lifecycle(new FakeEngine(ENGINE)),
+    lifecycle: new Lifecycle(Models.of(new FakeEngine(ENGINE))),
     log,
     allowedHosts: null,
   })

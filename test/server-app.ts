@@ -6,6 +6,7 @@
 import { type AppOptions, createApp } from '../server/app.ts'
 import { FakeEngine, type FakeOptions } from '../server/fake-engine.ts'
 import { Lifecycle } from '../server/lifecycle.ts'
+import { Models } from '../server/models/models.ts'
 import { checkDeclared } from './declared-answers.ts'
 import { type Asked, checkOpenAiShape } from './openai-shapes.ts'
 
@@ -20,10 +21,10 @@ const ASKED = new WeakMap<Response, Asked>()
 /** An application whose engine is ready; `logged` gathers the operator's lines. */
 export function testApp(options: FakeOptions = {}, settings: Partial<AppOptions> = {}) {
   const engine = new FakeEngine(options)
-  const lifecycle = new Lifecycle(engine)
+  const lifecycle = new Lifecycle(Models.of(engine, ['tiny']))
   const logged: string[] = []
   const log = (line: string) => logged.push(line)
-  const app = createApp({ lifecycle, aliases: ['tiny'], log, ...settings })
+  const app = createApp({ lifecycle, log, ...settings })
   const answer = app.fetch
   app.fetch = async (request, ...rest) => {
     const response = await answer(request, ...rest)

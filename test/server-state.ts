@@ -6,6 +6,7 @@ import type { JwtSettings } from '../server/auth/jwt.ts'
 import { FakeEngine, type FakeOptions } from '../server/fake-engine.ts'
 import { Lifecycle } from '../server/lifecycle.ts'
 import type { AdmissionQueue } from '../server/limits/queue.ts'
+import { Models } from '../server/models/models.ts'
 import { openState } from '../server/state.ts'
 import { IN_MEMORY } from '../server/store/data-folder.ts'
 
@@ -37,7 +38,7 @@ export async function stateApp(setting: StateSetting = {}) {
   const { jwt, queue, file = IN_MEMORY } = setting
   const state = await openState({ file, log, now: () => clock.now, ...(jwt ? { jwt } : {}) })
   const engine = new FakeEngine(setting.engine)
-  const lifecycle = new Lifecycle(engine)
+  const lifecycle = new Lifecycle(Models.of(engine))
   const app = createApp({ lifecycle, state, log, ...(queue ? { queue } : {}) })
   const newKey = async (spec: Partial<NewCredential> = {}) => {
     const { credential, secret } = await state.credentials.create({ ...KEY, ...spec })

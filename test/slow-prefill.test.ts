@@ -9,6 +9,7 @@ import { afterEach, expect, test } from 'vitest'
 import { createApp } from '../server/app.ts'
 import { FakeEngine } from '../server/fake-engine.ts'
 import { Lifecycle } from '../server/lifecycle.ts'
+import { Models } from '../server/models/models.ts'
 import { requestListener } from '../server/request-listener.ts'
 import { MODEL } from './client-server.ts'
 import { tapWire } from './wire.ts'
@@ -25,7 +26,7 @@ afterEach(async () => {
 /** A server whose streams are silent for so long at most, behind a hop that cuts what is silent for longer. */
 async function behindHop(keepAliveMs: number) {
   const engine = new FakeEngine({ prefill: PREFILL, words: ['a', 'b'] })
-  const app = createApp({ lifecycle: new Lifecycle(engine), keepAliveMs })
+  const app = createApp({ lifecycle: new Lifecycle(Models.of(engine)), keepAliveMs })
   const server = createServer(requestListener(app.fetch))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   closing.push(() => new Promise((resolve) => server.close(resolve)))

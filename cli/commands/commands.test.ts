@@ -85,7 +85,7 @@ describe('doctor', () => {
     chosen: true,
     reason: 'no GPU was found',
   }
-  const stored = { bytes: 1, architecture: null, weights: null }
+  const stored = { bytes: 1, architecture: null, weights: null, contextLength: null }
   const models = ['a/b', 'HuggingFaceTB/SmolLM2-135M-Instruct'].map((id) => ({
     id,
     folder: `/models/${id}`,
@@ -137,7 +137,8 @@ describe('models', () => {
     const folder = await mkdtemp(join(tmpdir(), 'illuminator-'))
     const config = { architectures: ['LlamaForCausalLM'], num_hidden_layers: 30 }
     await writeFile(join(folder, 'config.json'), JSON.stringify(config))
-    const stored = { id: 'a/b', folder, bytes: 2e6, architecture: null, weights: 'bf16' }
+    const facts = { architecture: null, weights: 'bf16', contextLength: 2048 }
+    const stored = { id: 'a/b', folder, bytes: 2e6, ...facts }
     const resolved: unknown[] = []
     const hub: Partial<Hub> = {
       listModels: async () => [stored],

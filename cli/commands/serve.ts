@@ -1,23 +1,22 @@
 /** `illuminator serve`: the HTTP server. It answers `/health` from the first moment and says when the model is ready. */
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { type Command, Option } from 'commander'
-import type { LogLevel, OperatorLog, RunningServer, ServedEngine } from '../../server/index.ts'
+import type {
+  LogLevel,
+  ModelEvent,
+  OperatorLog,
+  RunningServer,
+  ServedEngine,
+} from '../../server/index.ts'
 import { applySettings } from '../config/sources.ts'
 import { type Io, write } from '../io.ts'
 import { addJwt, type JwtFlags, jwtFrom } from '../jwt-flags.ts'
-import {
-  addLoading,
-  type LoadFlags,
-  loadingFrom,
-  modelName,
-  real,
-  several,
-  whole,
-} from '../options.ts'
+import { real, several, whole } from '../options.ts'
 import { createProgress, type ProgressReport } from '../progress.ts'
+import { addServedModels, type ServedFlags, servedModels } from '../served-models.ts'
 import type { Deps } from '../session.ts'
 
-interface Flags extends LoadFlags, JwtFlags {
+interface Flags extends ServedFlags, JwtFlags {
   host: string
   port: number
   insecure?: boolean
@@ -32,7 +31,7 @@ interface Flags extends LoadFlags, JwtFlags {
 const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 
 export function addServe(program: Command, deps: Deps): void {
-  addJwt(addLoading(program.command('serve').description('serve the model over HTTP')))
+  addJwt(addServedModels(program.command('serve').description('serve models over HTTP')))
     .option('--host <host>', 'address to listen on', '127.0.0.1')
     .option('--port <port>', 'port to listen on; 0 takes any free one', whole(0, 65535), 8000)
     .option('--insecure', 'allow an address that other machines can reach')
@@ -71,7 +70,7 @@ async function usualFile({ io, parts }: Deps, command: Command): Promise<string 
 }
 
 async function serveModel({ io, parts }: Deps, flags: Flags): Promise<void> {
-  const model = modelName(flags.model)
+  const models = servedModels(parts, flags)
   const { closeOnSignals, createOperatorLog, defaultDataFolder, serve, tracedLog } =
     await parts.start()
   const jwt = await jwtFrom(flags)
@@ -92,16 +91,16 @@ async function serveModel({ io, parts }: Deps, flags: Flags): Promise<void> {
     ...(jwt ? { jwt } : {}),
     ...(flags.timeout === undefined ? {} : { timeoutMs: Math.ceil(flags.timeout * 1000) }),
     ...(flags.allowedHost ? { allowedHosts: flags.allowedHost } : {}),
-    ...(model ? { aliases: [model, basename(model)] } : {}),
     onListening: (url) => {
-      told = write(io.stdout, `illuminator listens on ${url} and loads the model\n`)
+      told = write(io.stdout, `illuminator listens on ${url} and loads its models\n`)
       log.event('info', 'listening', { url })
     },
     onProgress: (step) => progress.report(step),
     log: log.log,
     onRequested: traced.requested,
     onAnswered: traced.answered,
-    load: (hooks) => parts.openEngine(model, { ...loadingFrom(flags), ...hooks }),
+    onModel: (event) => logModel(log, event),
+    models,
   })
   let asked = false
   const release = closeOnSignals(starting, (line) => {
@@ -145,12 +144,15 @@ async function untilClosed(
   flags: Flags,
 ): Promise<void> {
   try {
-    const engine = await server.ready
+    const engines = await server.ready
     progress.stop()
-    const { id, weights, contextLength } = engine.info
-    const adapter = engine.stats.adapter.name
-    log.event('info', 'ready', { model: id, weights, context: contextLength, adapter })
-    await write(io.stdout, banner(engine, server, flags))
+    for (const { info, stats } of engines) {
+      const { id, weights, contextLength } = info
+      const adapter = stats.adapter.name
+      log.event('info', 'ready', { model: id, weights, context: contextLength, adapter })
+    }
+    if (engines.length === 0) log.event('info', 'ready', { models: 'loaded when asked for' })
+    await write(io.stdout, banner(engines, server, flags))
   } catch (error) {
     progress.stop()
     if (!wasAsked()) log.event('fatal', 'the model could not be loaded', { error })
@@ -160,12 +162,22 @@ async function untilClosed(
   }
 }
 
+/** Of models loaded on demand: those of the start have lines of their own. */
+function logModel(log: OperatorLog, event: ModelEvent): void {
+  if ('isPinned' in event && event.isPinned) return
+  const { kind, id: model, ...facts } = event
+  if (kind === 'failed') log.event('error', 'a model could not be loaded', { model, ...facts })
+  else if (kind === 'too large') log.event('warn', 'the models take more than --memory', facts)
+  else log.event('info', `model ${kind}`, { model, ...facts })
+}
+
 function banner(
-  { info, stats }: ServedEngine,
+  engines: readonly ServedEngine[],
   { url, needsKeys }: RunningServer,
   flags: Flags,
 ): string {
-  const body = '{"messages":[{"role":"user","content":"Why is the sky blue?"}],"stream":true}'
+  const model = engines.length === 0 ? '"model":"<id>",' : ''
+  const body = `{${model}"messages":[{"role":"user","content":"Why is the sky blue?"}],"stream":true}`
   const key = needsKeys ? " -H 'authorization: Bearer <key>'" : ''
   const reach = needsKeys
     ? 'API keys are needed: "illuminator keys create --name <name>" makes one.'
@@ -173,7 +185,11 @@ function banner(
       ? 'No API keys: everybody who can connect can use it.'
       : 'No API keys: every program on this machine can use it.'
   return [
-    `Ready: ${info.id} (${info.weights}, context ${info.contextLength}) on ${stats.adapter.name}`,
+    ...engines.map(
+      ({ info, stats }) =>
+        `Ready: ${info.id} (${info.weights}, context ${info.contextLength}) on ${stats.adapter.name}`,
+    ),
+    ...(flags.onDemand ? [`Loaded when asked for: what ${url}/v1/models lists`] : []),
     reach,
     'Try it:',
     `  curl -N ${url}/v1/chat/completions -H 'content-type: application/json'${key} -d '${body}'`,

@@ -100,7 +100,7 @@ test.each<[Given, RegExp]>([
   [{ file: { port: null } }, /"port" in .*json is null: expected a string, or a number/],
   [{ file: { host: 5 } }, /"host" in .*json is 5/],
   [{ file: { insecure: 'yes' } }, /expected true or false/],
-  [{ file: { allowedHost: 'a' } }, /expected a list of strings/],
+  [{ file: { allowedHost: 7 } }, /expected a string or a list of strings/],
   [{ file: '{' }, /cannot be read/],
   [{ file: [] }, /one JSON object/],
   [{ args: ['--config', '/nowhere/at/all.json'] }, /nowhere.*cannot be read/],

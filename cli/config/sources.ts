@@ -120,8 +120,9 @@ function fromJson(setting: Setting, value: unknown, name: string): unknown {
     return value
   }
   if (setting.kind === 'list') {
+    if (typeof value === 'string') return [value]
     const isList = Array.isArray(value) && value.every((one) => typeof one === 'string')
-    if (!isList) throw wrong('a list of strings')
+    if (!isList) throw wrong('a string or a list of strings')
     return value
   }
   const isNumber = typeof value === 'number' && setting.option.parseArg !== undefined

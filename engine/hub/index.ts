@@ -94,6 +94,14 @@ export async function resolveModel(
   )
 }
 
+/**
+ * What a model will be called once it is loaded; nothing is fetched for that.
+ * @throws EngineError('model_not_found') for a path that is not there; EngineError('bad_request') for what is neither
+ */
+export async function modelIdOf(idOrPath: string): Promise<string> {
+  return (await resolvePath(idOrPath))?.id ?? parseModelId(idOrPath).id
+}
+
 /** The folder that a path names; null for what is an id. An existing model folder is always meant as a path. */
 async function resolvePath(text: string): Promise<ResolvedModel | null> {
   const path = resolve(text.startsWith('~/') ? join(homedir(), text.slice(2)) : text)

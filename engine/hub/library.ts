@@ -14,6 +14,8 @@ export interface StoredModel {
   architecture: string | null
   /** For instance `bf16`, or `affine-4bit/32`; null where config.json does not say. */
   weights: string | null
+  /** Tokens, as config.json says; null where it does not. */
+  contextLength: number | null
 }
 
 /** Where each source keeps what it has fetched so far, beside the model's folder. */
@@ -99,18 +101,24 @@ async function subfolders(folder: string): Promise<string[]> {
     .map((entry) => join(folder, entry.name))
 }
 
-async function describeFolder(
-  folder: string,
-): Promise<Pick<StoredModel, 'bytes' | 'architecture' | 'weights'>> {
+async function describeFolder(folder: string): Promise<Omit<StoredModel, 'id' | 'folder'>> {
   const config = await readJson(join(folder, 'config.json'))
   const bytes = await folderBytes(folder)
-  if (!isJsonObject(config)) return { bytes, architecture: null, weights: null }
+  if (!isJsonObject(config))
+    return { bytes, architecture: null, weights: null, contextLength: null }
   const [architecture = null] = Array.isArray(config.architectures) ? config.architectures : []
   return {
     bytes,
     architecture: typeof architecture === 'string' ? architecture : null,
     weights: describeWeights(config),
+    contextLength: contextOf(config),
   }
+}
+
+/** Most families' key, and GPT-2's. */
+function contextOf(config: Readonly<Record<string, unknown>>): number | null {
+  const length = config.max_position_embeddings ?? config.n_positions
+  return typeof length === 'number' ? length : null
 }
 
 function describeWeights(config: Readonly<Record<string, unknown>>): string | null {

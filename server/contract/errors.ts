@@ -28,6 +28,8 @@ type ServerCode =
   | 'method_not_allowed'
   | 'host_not_allowed'
   | 'loading'
+  | 'load_failed'
+  | 'insufficient_memory'
   | 'draining'
   | 'internal'
 
@@ -112,6 +114,8 @@ const ROWS = {
   },
   overloaded: busy('overloaded', 5),
   loading: busy('model_loading', 5),
+  // Whether it ever fits is up to the operator.
+  insufficient_memory: { ...busy('insufficient_memory', 60), retry: false },
   draining: busy('draining', 5),
   closed: busy('draining', 5),
   timeout: { status: both(504), type: both('timeout_error'), code: 'timeout', retry: false },
@@ -119,6 +123,11 @@ const ROWS = {
   aborted: { ...refused(499, 'model_error', 'cancelled'), fixed: 'The request was cancelled.' },
   model: broken('model_error', 'model_error', 'The model could not process this request.'),
   gpu: broken('model_error', 'gpu_error', 'The GPU failed while it processed this request.'),
+  load_failed: broken(
+    'model_error',
+    'model_load_failed',
+    'The model could not be loaded; the log has the details.',
+  ),
   internal: broken('server_error', 'internal_error', 'The server failed to process this request.'),
 } satisfies Record<ApiErrorCode, Row>
 
@@ -135,8 +144,9 @@ export class ApiError extends Error {
     message: string,
     param: string | null = null,
     headers: Readonly<Record<string, string>> = {},
+    options: ErrorOptions = {},
   ) {
-    super(message)
+    super(message, options)
     this.code = code
     this.param = param
     this.headers = headers

@@ -36,8 +36,11 @@ export const JSON_BODY = [
 export const WORK = [
   ...JSON_BODY,
   'model_not_found',
-  'loading',
+  'overloaded',
   'draining',
+  'insufficient_memory',
+  'load_failed',
+  'timeout',
 ] as const satisfies readonly ApiErrorCode[]
 
 /** And of what generates. */
@@ -45,8 +48,6 @@ export const GENERATION = [
   ...WORK,
   'unsupported_parameter',
   'context_length',
-  'overloaded',
-  'timeout',
   'model',
   'gpu',
 ] as const satisfies readonly ApiErrorCode[]

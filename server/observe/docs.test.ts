@@ -2,13 +2,14 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { Lifecycle } from '../lifecycle.ts'
+import { Models } from '../models/models.ts'
 import { Metrics } from './metrics.ts'
 
 const PAGE = new URL('../../docs/operations.md', import.meta.url)
 const [BEGIN, END] = [/<!-- metrics: .* -->\n/, '<!-- /metrics -->']
 
 test('docs/operations.md lists every metric', async () => {
-  const metrics = await new Metrics(new Lifecycle()).list()
+  const metrics = await new Metrics(new Lifecycle(new Models({}))).list()
   const rows = metrics.map(({ name, type, labels, help }) => {
     const braces = labels.length === 0 ? '' : `{${labels.join(', ')}}`
     return `| \`${name}${braces}\` | ${type} | ${help} |`

@@ -4,6 +4,7 @@ import { json } from '../../test/server-app.ts'
 import { createApp } from '../app.ts'
 import { FakeEngine } from '../fake-engine.ts'
 import { Lifecycle } from '../lifecycle.ts'
+import { Models } from '../models/models.ts'
 import { EngineWatch } from './engine-watch.ts'
 
 function watched(kind: 'gpu' | 'software' = 'gpu') {
@@ -63,7 +64,7 @@ test('work that came after the last look has not waited since', () => {
 
 test('/health and /health/ready say so, /health/live does not', async () => {
   const { engine, stats, watch, pass } = watched()
-  const lifecycle = new Lifecycle(engine, watch)
+  const lifecycle = new Lifecycle(Models.of(engine, [], watch))
   const app = createApp({ lifecycle })
   Object.assign(engine.stats, stats, { running: 1, adapter: stats.adapter })
   stats.running = 1

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { FakeEngine } from '../fake-engine.ts'
 import { Lifecycle } from '../lifecycle.ts'
+import { Models } from '../models/models.ts'
 import { EngineWatch } from './engine-watch.ts'
 import { keepWatch } from './keep-watch.ts'
 
@@ -10,7 +11,7 @@ afterEach(() => void vi.useRealTimers())
 test('the operator is told once when the engine stands still, and once when it goes on', () => {
   const engine = new FakeEngine()
   const told: string[] = []
-  const lifecycle = new Lifecycle(engine, new EngineWatch(() => Date.now()))
+  const lifecycle = new Lifecycle(Models.of(engine, [], new EngineWatch(() => Date.now())))
   const stop = keepWatch(lifecycle, (line) => told.push(line))
   engine.stats.running = 1
   vi.advanceTimersByTime(90_000)

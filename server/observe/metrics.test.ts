@@ -4,6 +4,7 @@ import { json, testApp } from '../../test/server-app.ts'
 import { createApp } from '../app.ts'
 import { CACHED_TOKENS } from '../fake-engine.ts'
 import { Lifecycle } from '../lifecycle.ts'
+import { Models } from '../models/models.ts'
 
 interface Usage {
   usage: { prompt_tokens: number; completion_tokens: number }
@@ -158,8 +159,13 @@ test('invented methods and paths make no new series', async () => {
   ])
 })
 
+/** A model whose load never ends. */
+const NEVER = { load: () => new Promise<never>(() => undefined) }
+
 test('while loading: the state is told, and of an engine nothing', async () => {
-  const { samples, sum } = await scrape(createApp({ lifecycle: new Lifecycle() }))
+  const { samples, sum } = await scrape(
+    createApp({ lifecycle: new Lifecycle(new Models({ pinned: [NEVER] })) }),
+  )
   expect(samples.get('illuminator_state{state="loading"}')).toBe(1)
   expect(samples.get('illuminator_state{state="ready"}')).toBe(0)
   expect(sum('illuminator_engine_steps_total')).toBe(0)

@@ -6,6 +6,7 @@ import { Counter, Histogram, Registry } from 'prom-client'
 import type { Lifecycle } from '../lifecycle.ts'
 import type { Answered } from './answered.ts'
 import { addEngineMetrics } from './engine-metrics.ts'
+import { addModelMetrics } from './model-metrics.ts'
 import { addProcessMetrics } from './process-metrics.ts'
 import type { Requested } from './requested.ts'
 
@@ -81,7 +82,8 @@ export class Metrics {
       'From admission to the end of an answer',
       BUCKETS.total,
     )
-    addEngineMetrics(this.#registry, () => (lifecycle.engine ? [lifecycle.engine] : []))
+    addEngineMetrics(this.#registry, () => lifecycle.models.engines)
+    addModelMetrics(this.#registry, () => lifecycle.models.all)
     addProcessMetrics(this.#registry, lifecycle)
   }
 

@@ -5,6 +5,7 @@ import { createApp } from '../app.ts'
 import { ANYONE } from '../auth/caller.ts'
 import { FakeEngine, type FakeOptions } from '../fake-engine.ts'
 import { Lifecycle } from '../lifecycle.ts'
+import { Models } from '../models/models.ts'
 import { humanLine } from './human-line.ts'
 import { createOperatorLog, type LogLevel } from './operator-log.ts'
 
@@ -19,7 +20,7 @@ function logged(
   const engine = new FakeEngine(fake)
   const log = createOperatorLog({ format, level, write: (line) => (text += line) })
   const app = createApp({
-    lifecycle: new Lifecycle(engine),
+    lifecycle: new Lifecycle(Models.of(engine)),
     log: log.log,
     onRequested: log.requested,
   })

@@ -1,9 +1,10 @@
 /** Answers a request with one generation, whole or streamed. */
 import type { Chunk, GenerateResult } from '../../engine/api.ts'
 import { toHttpError } from '../contract/errors.ts'
+import type { Lease } from '../models/served-model.ts'
 import { DONE_FRAME, dataFrame, sseResponse } from '../sse.ts'
 import type { Deps, RequestContext } from './env.ts'
-import { Job, left, requestOf, type Start } from './job.ts'
+import { askedOf, Job, left, type Start } from './job.ts'
 
 export type { Start } from './job.ts'
 
@@ -11,10 +12,10 @@ export type { Start } from './job.ts'
 export async function answerWhole(
   c: RequestContext,
   deps: Deps,
-  model: string,
+  lease: Lease,
   start: Start,
 ): Promise<GenerateResult> {
-  const job = new Job(deps, requestOf(c, model), start)
+  const job = new Job(deps, { ...askedOf(c, lease.engine.info.id), lease }, start)
   try {
     for await (const _ of job.chunks());
     const result = await job.generation.result()
@@ -34,11 +35,11 @@ export async function answerWhole(
 export async function answerStream(
   c: RequestContext,
   deps: Deps,
-  model: string,
+  lease: Lease,
   start: Start,
   frames: (chunks: AsyncIterable<Chunk>) => AsyncIterable<unknown>,
 ): Promise<Response> {
-  const job = new Job(deps, requestOf(c, model), start)
+  const job = new Job(deps, { ...askedOf(c, lease.engine.info.id), lease }, start)
   try {
     const chunks = job.chunks()
     const first = chunks.next()
@@ -69,20 +70,29 @@ async function* eventsOf(
     yield DONE_FRAME
   } catch (error) {
     job.end(error)
-    const { body, ours } = toHttpError(job.reason(error), c.var.dialect, c.var.requestId)
-    if (ours) {
-      const { requestId } = c.var
-      const message = 'A stream failed'
-      deps.log(`${requestId} failed in mid-stream: ${describe(error)}`, {
-        message,
-        requestId,
-        error,
-      })
-    }
-    yield dataFrame(body)
+    yield errorFrame(c, deps, error, job.reason(error))
   } finally {
     job.end(left())
   }
+}
+
+/**
+ * An error as the last frame of a stream; one of our own goes to the log as well.
+ * @param reason what the client is told
+ */
+export function errorFrame(
+  c: RequestContext,
+  deps: Deps,
+  error: unknown,
+  reason: unknown = error,
+): string {
+  const { requestId, dialect } = c.var
+  const { body, ours } = toHttpError(reason, dialect, requestId)
+  if (ours) {
+    const line = `${requestId} failed in mid-stream: ${describe(error)}`
+    deps.log(line, { message: 'A stream failed', requestId, error })
+  }
+  return dataFrame(body)
 }
 
 /** Goes on with an iterator whose first step was taken already, and closes it when left early. */
@@ -98,7 +108,10 @@ async function* resume(
 }
 
 /** Waits for a promise, at most so long; rejects when it does. A later rejection is seen by whoever awaits it next. */
-async function settlesWithin(promise: Promise<unknown>, milliseconds: number): Promise<void> {
+export async function settlesWithin(
+  promise: Promise<unknown>,
+  milliseconds: number,
+): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const timeout = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, milliseconds)

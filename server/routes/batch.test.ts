@@ -10,6 +10,7 @@ import { batchJob, batchResults } from '../contract/batch.ts'
 import { type BatchObject, batchObject, type FileObject, fileObject } from '../contract/files.ts'
 import { FakeEngine } from '../fake-engine.ts'
 import { Lifecycle } from '../lifecycle.ts'
+import { Models } from '../models/models.ts'
 import { IN_MEMORY } from '../store/data-folder.ts'
 import { Database } from '../store/database.ts'
 
@@ -20,7 +21,9 @@ afterEach(async () => {
 
 async function batchApp(identify: () => Caller = () => ANYONE, isReady = true) {
   const engine = new FakeEngine({ contextLength: 200 })
-  const lifecycle = new Lifecycle(isReady ? engine : null)
+  const never = { load: () => new Promise<FakeEngine>(() => undefined) }
+  const models = isReady ? Models.of(engine) : new Models({ pinned: [never] })
+  const lifecycle = new Lifecycle(models)
   const log = () => undefined
   const batches = new Batches(
     await Database.open(IN_MEMORY),
@@ -134,7 +137,7 @@ describe('/batch/jobs', () => {
   })
 
   test('a server without a database says so', async () => {
-    const app = createApp({ lifecycle: new Lifecycle(new FakeEngine()) })
+    const app = createApp({ lifecycle: new Lifecycle(Models.of(new FakeEngine())) })
     const response = await app.request('/batch/jobs')
     expect(response.status).toBe(404)
     expect((await json<WireError>(response)).error.message).toContain('keeps no state')

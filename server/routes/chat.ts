@@ -11,14 +11,24 @@ import { ApiError } from '../contract/errors.ts'
 import { wireLogprobs } from '../contract/logprobs.ts'
 import type { ServedEngine } from '../contract/served-engine.ts'
 import { wireUsage } from '../contract/usage.ts'
+import type { Lease } from '../models/served-model.ts'
 import { answerId } from '../request-id.ts'
+import { admit } from './admit.ts'
 import { answerStream, answerWhole, type Start } from './answer.ts'
-import { admit, type Deps, type RequestContext } from './env.ts'
+import type { Deps, RequestContext } from './env.ts'
 import { type Heading, newHeading, stopStrings } from './openai.ts'
 import { askedOptions } from './options.ts'
 
-export async function chat(c: RequestContext, deps: Deps): Promise<Response> {
-  const { engine, body } = await admit(c, deps, chatRequest)
+export const chat = (c: RequestContext, deps: Deps): Promise<Response> =>
+  admit(c, deps, chatRequest, (lease, body, now) => answerChat(c, now, lease, body))
+
+async function answerChat(
+  c: RequestContext,
+  deps: Deps,
+  lease: Lease,
+  body: ChatRequest,
+): Promise<Response> {
+  const { engine } = lease
   const wire = { ...body, max_tokens: maxTokens(body) }
   const options = askedOptions(engine, c.var.caller, wire, stopStrings(body.stop), c.var.dialect)
   const messages = chatMessages(body.messages)
@@ -27,11 +37,11 @@ export async function chat(c: RequestContext, deps: Deps): Promise<Response> {
   c.set('responseId', heading.id)
   if (body.stream) {
     const wantsUsage = body.stream_options?.include_usage === true
-    return answerStream(c, deps, engine.info.id, start, (chunks) =>
+    return answerStream(c, deps, lease, start, (chunks) =>
       chatChunks(chunks, { heading, engine, choices: body.n ?? 1, wantsUsage }),
     )
   }
-  const result = await answerWhole(c, deps, engine.info.id, start)
+  const result = await answerWhole(c, deps, lease, start)
   return c.json(wholeAnswer(result, heading, engine))
 }
 

@@ -12,25 +12,35 @@ import {
 import { ApiError } from '../contract/errors.ts'
 import type { ServedEngine } from '../contract/served-engine.ts'
 import { wireUsage } from '../contract/usage.ts'
+import type { Lease } from '../models/served-model.ts'
 import { answerId } from '../request-id.ts'
+import { admit } from './admit.ts'
 import { answerStream, answerWhole, type Start } from './answer.ts'
-import { admit, checkIds, type Deps, type RequestContext } from './env.ts'
+import { checkIds, type Deps, type RequestContext } from './env.ts'
 import { JointGeneration } from './joint-generation.ts'
 import { type Heading, newHeading, stopStrings } from './openai.ts'
 import { askedOptions } from './options.ts'
 
-export async function completions(c: RequestContext, deps: Deps): Promise<Response> {
-  const { engine, body } = await admit(c, deps, completionRequest)
+export const completions = (c: RequestContext, deps: Deps): Promise<Response> =>
+  admit(c, deps, completionRequest, (lease, body, now) => answer(c, now, lease, body))
+
+async function answer(
+  c: RequestContext,
+  deps: Deps,
+  lease: Lease,
+  body: CompletionRequest,
+): Promise<Response> {
+  const { engine } = lease
   const start = startOf(c, engine, body)
   const heading = newHeading(answerId('cmpl'), engine.info.id)
   c.set('responseId', heading.id)
   if (body.stream) {
     const wantsUsage = body.stream_options?.include_usage === true
-    return answerStream(c, deps, engine.info.id, start, (chunks) =>
+    return answerStream(c, deps, lease, start, (chunks) =>
       completionChunks(chunks, heading, wantsUsage),
     )
   }
-  const { choices, usage } = await answerWhole(c, deps, engine.info.id, start)
+  const { choices, usage } = await answerWhole(c, deps, lease, start)
   const whole: CompletionResponse = {
     ...heading,
     object: 'text_completion',

@@ -1,12 +1,10 @@
 /** What every route can reach: the server's state and settings, and what the middleware found out about a request. */
 
-import type { z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { Caller } from '../auth/caller.ts'
 import type { Batches } from '../batch/batches.ts'
 import type { Dialect } from '../contract/dialect.ts'
 import { ApiError } from '../contract/errors.ts'
-import { readJson, validate } from '../contract/parse.ts'
 import type { ServedEngine } from '../contract/served-engine.ts'
 import type { Lifecycle } from '../lifecycle.ts'
 import type { Gate } from '../limits/gate.ts'
@@ -18,8 +16,6 @@ import type { ServerState } from '../state.ts'
 
 export interface Deps {
   lifecycle: Lifecycle
-  /** Names of the model beside its id. */
-  aliases: readonly string[]
   version: string
   /** Longest silence in a stream. */
   keepAliveMs: number
@@ -58,45 +54,6 @@ export interface Env {
 }
 
 export type RequestContext = Context<Env>
-
-/**
- * The engine and the validated body of a request, once the model it names is found to be the one served.
- * @throws ApiError in the order a client can mend things: not ready, not JSON, bad parameter, unknown model
- */
-export async function admit<S extends z.ZodType<{ model?: string | null | undefined }>>(
-  c: RequestContext,
-  deps: Deps,
-  schema: S,
-): Promise<{ engine: ServedEngine; body: z.output<S> }> {
-  const engine = deps.lifecycle.admitted()
-  const body = validate(schema, await readJson(c.req.raw))
-  checkModel(deps, engine, body.model)
-  return { engine, body }
-}
-
-/**
- * Accepts the served id, its last part, an alias, or nothing.
- * @throws ApiError `model_not_found` that names what is served
- */
-export function checkModel(
-  deps: Deps,
-  engine: ServedEngine,
-  model: string | null | undefined,
-): void {
-  if (model === null || model === undefined) return
-  const { id } = engine.info
-  if (model === id || model === lastSegment(id) || deps.aliases.includes(model)) return
-  throw new ApiError(
-    'model_not_found',
-    `The model '${model}' is not served here; this server has '${id}'.`,
-    'model',
-  )
-}
-
-/** `owner/name` may be asked for as `name`. */
-function lastSegment(id: string): string {
-  return id.slice(id.lastIndexOf('/') + 1)
-}
 
 /** Refuses ids beyond the vocabulary. */
 export function checkIds(engine: ServedEngine, ids: readonly number[], param: string): void {

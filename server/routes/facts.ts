@@ -11,7 +11,9 @@ import {
   type ModelsResponse,
 } from '../contract/facts.ts'
 import type { ServedEngine } from '../contract/served-engine.ts'
-import { checkModel, type Deps, type RequestContext } from './env.ts'
+import type { Lifecycle } from '../lifecycle.ts'
+import type { ServedModel } from '../models/served-model.ts'
+import type { Deps, RequestContext } from './env.ts'
 
 const STATUS = {
   ready: 'healthy',
@@ -23,16 +25,20 @@ const STATUS = {
 export function health(c: RequestContext, deps: Deps): Response {
   const { lifecycle, version } = deps
   lifecycle.look()
-  const { engine, fault, phase } = lifecycle
+  const { fault, phase } = lifecycle
+  const { engines } = lifecycle.models
   // Who has no key, where keys are needed, learns whether it works and nothing more.
   const isStranger = c.var.caller === STRANGER
-  const stats = isStranger ? undefined : engine?.stats
+  const stats = isStranger ? [] : engines.map((engine) => engine.stats)
   const body: HealthResponse = {
     status: STATUS[phase],
-    model_loaded: engine !== null,
-    gpu_available: stats ? stats.adapter.kind === 'gpu' : null,
+    model_loaded: engines.length > 0,
+    gpu_available: stats.length > 0 ? stats.some(({ adapter }) => adapter.kind === 'gpu') : null,
     memory_usage: {
-      gpu_memory_used: stats ? bytesLabel(stats.memory.total) : null,
+      gpu_memory_used:
+        stats.length > 0
+          ? bytesLabel(stats.reduce((sum, { memory }) => sum + memory.total, 0))
+          : null,
       gpu_memory_total: null,
     },
     uptime: durationLabel(Date.now() - lifecycle.startedAt),
@@ -86,39 +92,62 @@ export function info(c: RequestContext, deps: Deps): Response {
   return c.json(body)
 }
 
-export function models(c: RequestContext, deps: Deps): Response {
-  const { info: model } = loaded(deps)
-  const parameters = countLabel(model.parameters)
+export async function models(c: RequestContext, { lifecycle }: Deps): Promise<Response> {
+  await lifecycle.models.refresh()
+  const named = lifecycle.models.all.filter((model) => model.id !== null)
+  if (named.length === 0 && !lifecycle.models.isComplete) throw stillLoading()
   const body: ModelsResponse = {
     object: 'list',
-    data: [card(deps, model.id)],
-    models: [
-      {
-        id: model.id,
-        name: model.id,
-        description: `${model.architecture}, ${parameters} parameters, ${model.weights} weights`,
-        parameters,
-        context_length: model.contextLength,
-        status: 'available',
-      },
-    ],
+    data: named.map((model) => card(lifecycle, model)),
+    models: named.map(facts),
   }
   return c.json(body)
 }
 
-export function model(c: RequestContext, deps: Deps): Response {
-  const engine = loaded(deps)
-  checkModel(deps, engine, c.req.param('id'))
-  return c.json(card(deps, engine.info.id))
+export async function model(c: RequestContext, { lifecycle }: Deps): Promise<Response> {
+  const found = await lifecycle.models.find(c.req.param('id'))
+  if (found.id === null) throw stillLoading()
+  return c.json(card(lifecycle, found))
 }
 
-function card(deps: Deps, id: string): ModelsResponse['data'][number] {
-  const created = Math.floor(deps.lifecycle.startedAt / 1000)
-  return { id, object: 'model', created, owned_by: 'illuminator' }
+function card({ startedAt }: Lifecycle, { id }: ServedModel): ModelsResponse['data'][number] {
+  const created = Math.floor(startedAt / 1000)
+  return { id: id ?? '', object: 'model', created, owned_by: 'illuminator' }
 }
 
-/** Facts may still be read during a drain, unlike work. */
-function loaded({ lifecycle }: Deps): ServedEngine {
-  if (lifecycle.engine) return lifecycle.engine
-  throw new ApiError('loading', 'The model is still loading; GET /health tells how far it is.')
+/** Until it is loaded, what its files tell. */
+function facts({ id, engine, state, source }: ServedModel): ModelsResponse['models'][number] {
+  const parameters = engine ? countLabel(engine.info.parameters) : null
+  const {
+    architecture = null,
+    weights = null,
+    contextLength = null,
+  } = engine?.info ?? source.facts ?? {}
+  const about = [
+    architecture,
+    parameters === null ? null : `${parameters} parameters`,
+    weights === null ? null : `${weights} weights`,
+  ]
+  return {
+    id: id ?? '',
+    name: id ?? '',
+    description: about.filter((part) => part !== null).join(', '),
+    parameters,
+    context_length: contextLength,
+    status: 'available',
+    state,
+    pinned: source.isPinned ?? false,
+    memory_usage: engine ? bytesLabel(engine.stats.memory.total) : null,
+  }
+}
+
+const stillLoading = (): ApiError =>
+  new ApiError('loading', 'The model is still loading; GET /health tells how far it is.')
+
+/** Of the model that is meant where none is named, or else of any. Facts may still be read during a drain, unlike work. */
+function loaded({ lifecycle: { models } }: Deps): ServedEngine {
+  const engine = models.usual?.engine ?? models.engines[0]
+  if (engine) return engine
+  if (!models.isComplete) throw stillLoading()
+  throw new ApiError('loading', 'No model is loaded; one is when a request names it.')
 }

@@ -1,20 +1,31 @@
 /** `POST /generate`, whole and streamed. */
+import type { z } from '@hono/zod-openapi'
 import type { Chunk, GenerateResult } from '../../engine/api.ts'
 import { type GenerateFrame, type GenerateResponse, generateRequest } from '../contract/generate.ts'
 import { wireUsage } from '../contract/usage.ts'
+import type { Lease } from '../models/served-model.ts'
+import { admit } from './admit.ts'
 import { answerStream, answerWhole, type Start } from './answer.ts'
-import { admit, type Deps, type RequestContext } from './env.ts'
+import type { Deps, RequestContext } from './env.ts'
 import { askedOptions } from './options.ts'
 
-export async function generate(c: RequestContext, deps: Deps): Promise<Response> {
-  const { engine, body } = await admit(c, deps, generateRequest)
+export const generate = (c: RequestContext, deps: Deps): Promise<Response> =>
+  admit(c, deps, generateRequest, (lease, body, now) => answer(c, now, lease, body))
+
+async function answer(
+  c: RequestContext,
+  deps: Deps,
+  lease: Lease,
+  body: z.output<typeof generateRequest>,
+): Promise<Response> {
+  const { engine } = lease
   const options = askedOptions(engine, c.var.caller, body, body.stop_sequences ?? [], c.var.dialect)
   const start: Start = (control) => engine.generate(body.prompt, { ...options, ...control })
   const lead = body.return_full_text ? body.prompt : ''
   if (body.stream) {
-    return answerStream(c, deps, engine.info.id, start, (chunks) => generateFrames(chunks, lead))
+    return answerStream(c, deps, lease, start, (chunks) => generateFrames(chunks, lead))
   }
-  const result = await answerWhole(c, deps, engine.info.id, start)
+  const result = await answerWhole(c, deps, lease, start)
   return c.json(wholeAnswer(result, lead, engine.info.id))
 }
 

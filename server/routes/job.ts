@@ -9,6 +9,7 @@ import { ApiError, toHttpError } from '../contract/errors.ts'
 import { internalCaller } from '../internal.ts'
 import type { Reservation } from '../limits/gate.ts'
 import type { Place } from '../limits/queue.ts'
+import type { Lease } from '../models/served-model.ts'
 import type { Answered } from '../observe/answered.ts'
 import type { Deps, RequestContext } from './env.ts'
 
@@ -18,8 +19,8 @@ export type Control = Pick<GenerateOptions, 'signal' | 'timeout'>
 /** Starts the work. */
 export type Start = (control: Control) => Generation
 
-/** What a job must know of its request: routes fill it from the context, sockets and batches from their own. */
-export interface JobRequest {
+/** What must be known of a request for an answer: routes fill it from the context, sockets from their own. */
+export interface Asked {
   readonly requestId: string
   readonly caller: Answered['caller']
   readonly endpoint: string
@@ -33,7 +34,12 @@ export interface JobRequest {
   readonly gone: AbortSignal
 }
 
-export const requestOf = (c: RequestContext, model: string): JobRequest => ({
+/** And of one whose model is loaded. */
+export interface JobRequest extends Asked {
+  readonly lease: Lease
+}
+
+export const askedOf = (c: RequestContext, model: string): Asked => ({
   requestId: c.var.requestId,
   caller: c.var.caller,
   endpoint: c.req.path,
@@ -54,6 +60,7 @@ export class Job {
   readonly #place: Place | undefined
   readonly #reservation: Reservation
   readonly #countOut: () => void
+  readonly #lease: Lease
   readonly #startedAt = Date.now()
   readonly #began = performance.now()
   #firstToken: number | null = null
@@ -88,6 +95,7 @@ export class Job {
       else source.addEventListener('abort', this.abort, { once: true })
     }
     this.#countOut = deps.lifecycle.begin()
+    this.#lease = request.lease.share()
   }
 
   readonly abort = (): void => this.#controller.abort()
@@ -109,15 +117,15 @@ export class Job {
     if (this.#ended) return
     this.#ended = true
     this.#place?.leave()
-    const { lifecycle } = this.#deps
+    const { model } = this.#lease
     for (const source of this.#sources) source.removeEventListener('abort', this.abort)
-    if (error === null) lifecycle.reportSuccess()
-    else if (error instanceof EngineError && error.code === 'gpu')
-      lifecycle.reportFault(error.message)
+    if (error === null) model.reportSuccess()
+    else if (error instanceof EngineError && error.code === 'gpu') model.reportFault(error.message)
     const promptTokens = this.#firstToken === null ? 0 : this.generation.promptTokens
     this.#reservation.settle(promptTokens + this.#completionTokens)
     this.#countOut()
-    const { bytes: _, gone: __, ...request } = this.#request
+    this.#lease.release()
+    const { bytes: _, gone: __, lease: ___, ...request } = this.#request
     this.#deps.onAnswered({
       ...request,
       startedAt: this.#startedAt,
@@ -143,7 +151,8 @@ export class Job {
 const byChoice = (reasons: ReadonlyMap<number, FinishReason>): FinishReason[] =>
   [...reasons].sort(([a], [b]) => a - b).map(([, reason]) => reason)
 
-function outcomeOf(error: unknown, aborted: boolean): Pick<Answered, 'outcome' | 'code'> {
+/** @param aborted whether somebody ended it on purpose */
+export function outcomeOf(error: unknown, aborted: boolean): Pick<Answered, 'outcome' | 'code'> {
   if (error === null) return { outcome: 'completed', code: null }
   const { code } = toHttpError(error, 'openai', '').body.error
   return { outcome: aborted ? 'cancelled' : 'failed', code }

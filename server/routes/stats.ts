@@ -2,19 +2,18 @@
 import { ApiError } from '../contract/errors.ts'
 import { bytesLabel } from '../contract/facts.ts'
 import type { StatsResponse } from '../contract/stats.ts'
-import { checkModel, type Deps, type RequestContext } from './env.ts'
+import type { Deps, RequestContext } from './env.ts'
 
 export async function stats(c: RequestContext, deps: Deps): Promise<Response> {
   const { lifecycle, state } = deps
-  const { engine } = lifecycle
-  if (!engine) {
+  const { id, engine, loadedAt } = await lifecycle.models.find(c.req.param('id'))
+  if (id === null) {
     throw new ApiError('loading', 'The model is still loading; GET /health tells how far it is.')
   }
-  checkModel(deps, engine, c.req.param('id'))
   if (!state) throw new ApiError('not_found', 'This server keeps no ledger.')
-  const { requests, failed, completionTokens, total } = await state.ledger.usageOf(engine.info.id)
+  const { requests, failed, completionTokens, total } = await state.ledger.usageOf(id)
   const body: StatsResponse = {
-    model_id: engine.info.id,
+    model_id: id,
     usage_stats: {
       total_requests: requests,
       total_tokens_generated: completionTokens,
@@ -24,8 +23,8 @@ export async function stats(c: RequestContext, deps: Deps): Promise<Response> {
     performance_metrics: {
       throughput:
         total > 0 ? `${rounded(completionTokens / (total / 1000), 1)} tokens/second` : null,
-      memory_usage: bytesLabel(engine.stats.memory.total),
-      gpu_utilization: utilization(engine.stats.busy, Date.now() - lifecycle.startedAt),
+      memory_usage: engine ? bytesLabel(engine.stats.memory.total) : null,
+      gpu_utilization: engine ? utilization(engine.stats.busy, Date.now() - loadedAt) : null,
     },
   }
   return c.json(body)

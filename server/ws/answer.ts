@@ -6,7 +6,8 @@ import type { MessageId, SocketFrame } from '../contract/ws.ts'
 import { describe } from '../routes/answer.ts'
 import type { Deps } from '../routes/env.ts'
 import { generateFrames } from '../routes/generate.ts'
-import { Job, left } from '../routes/job.ts'
+import { Job, type JobRequest, left } from '../routes/job.ts'
+import { ModelWait } from '../routes/model-wait.ts'
 import { type Plan, planOf } from './plan.ts'
 
 export type Send = (frame: SocketFrame) => Promise<void>
@@ -28,17 +29,16 @@ export interface Ask {
 /** Resolves when the answer is over, well or with an error frame. */
 export async function answer(deps: Deps, ask: Ask, send: Send): Promise<void> {
   let job: Job | null = null
+  let loaded: Loaded | null = null
   try {
-    const { caller, requestId, gone, bytes, traceparent } = ask
+    const { caller } = ask
     // As for a request: counted before it is looked at.
     deps.gate.enter(caller)
     await deps.gate.written()
-    const engine = deps.lifecycle.admitted()
-    const plan = planOf(deps, engine, ask.caller, ask.type, ask.body)
-    const model = engine.info.id
-    const operation = ask.type === 'chat' ? 'chat' : 'text_completion'
-    const head = { requestId, caller, endpoint: '/ws', traceparent } as const
-    job = new Job(deps, { ...head, operation, model, bytes, gone }, plan.start)
+    deps.lifecycle.checkOpen()
+    const plan = planOf(caller, ask.type, ask.body)
+    loaded = await loadedFor(deps, ask, plan)
+    job = new Job(loaded.deps, loaded.request, plan.start(loaded.request.lease.engine))
     const last = await tellTokens(job, plan, ask.id, send)
     job.end()
     await send(last)
@@ -47,7 +47,37 @@ export async function answer(deps: Deps, ask: Ask, send: Send): Promise<void> {
     await send(errorFrame(deps, job?.reason(error) ?? error, ask.requestId, ask.id))
   } finally {
     job?.end(left())
+    loaded?.end()
   }
+}
+
+interface Loaded {
+  readonly deps: Deps
+  readonly request: JobRequest
+  readonly end: () => void
+}
+
+/** The model that a message names, once it is loaded, until `end` gives it back. */
+async function loadedFor(
+  deps: Deps,
+  { type, requestId, caller, bytes, gone, traceparent }: Ask,
+  { model: name }: Plan,
+): Promise<Loaded> {
+  const { models } = deps.lifecycle
+  const model = await models.find(name)
+  const operation = type === 'chat' ? 'chat' : 'text_completion'
+  const head = { requestId, caller, endpoint: '/ws', operation, traceparent } as const
+  const asked = { ...head, model: model.id ?? name ?? '', bytes, gone }
+  const ready = model.take()
+  if (ready) return { deps, request: { ...asked, lease: ready }, end: ready.release }
+  const wait = new ModelWait(deps, asked, model, name)
+  const lease = await wait.lease
+  const request = { ...asked, model: lease.engine.info.id, lease }
+  const end = () => {
+    lease.release()
+    wait.end()
+  }
+  return { deps: wait.remaining(), request, end }
 }
 
 /** Sends the tokens (unless the whole text was asked for), and says how to end. */

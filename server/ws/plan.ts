@@ -6,13 +6,15 @@ import { validate } from '../contract/parse.ts'
 import type { ServedEngine } from '../contract/served-engine.ts'
 import { BODIES } from '../contract/ws.ts'
 import { maxTokens } from '../routes/chat.ts'
-import { checkModel, type Deps } from '../routes/env.ts'
 import type { Start } from '../routes/job.ts'
 import { stopStrings } from '../routes/openai.ts'
 import { askedOptions } from '../routes/options.ts'
 
 export interface Plan {
-  readonly start: Start
+  /** Absent: the usual one. */
+  readonly model: string | null | undefined
+  /** @throws ApiError for what this engine cannot be asked */
+  readonly start: (engine: ServedEngine) => Start
   /** Text that goes before the first token (`return_full_text`). */
   readonly lead: string
   /** False where `stream: false` asks for the whole text at the end instead of tokens. */
@@ -21,38 +23,39 @@ export interface Plan {
 
 /** @throws ApiError as the routes would */
 export function planOf(
-  deps: Deps,
-  engine: ServedEngine,
   caller: Caller,
   type: 'generate' | 'chat',
   data: Record<string, unknown>,
 ): Plan {
-  const plan = type === 'generate' ? generatePlan : chatPlan
-  return plan(deps, engine, caller, data)
+  return type === 'generate' ? generatePlan(caller, data) : chatPlan(caller, data)
 }
 
 type Data = Record<string, unknown>
 
-function generatePlan(deps: Deps, engine: ServedEngine, caller: Caller, data: Data): Plan {
+function generatePlan(caller: Caller, data: Data): Plan {
   const body = validate(BODIES.generate, data)
-  checkModel(deps, engine, body.model)
-  const options = askedOptions(engine, caller, body, body.stop_sequences ?? [], 'contract')
   return {
-    start: (control) => engine.generate(body.prompt, { ...options, ...control }),
+    model: body.model,
+    start(engine) {
+      const options = askedOptions(engine, caller, body, body.stop_sequences ?? [], 'contract')
+      return (control) => engine.generate(body.prompt, { ...options, ...control })
+    },
     lead: body.return_full_text ? body.prompt : '',
     streams: body.stream !== false,
   }
 }
 
-function chatPlan(deps: Deps, engine: ServedEngine, caller: Caller, data: Data): Plan {
+function chatPlan(caller: Caller, data: Data): Plan {
   const body = validate(BODIES.chat, data)
-  checkModel(deps, engine, body.model)
   refuseSeveral(body)
   const wire = { ...body, max_tokens: maxTokens(body) }
-  const options = askedOptions(engine, caller, wire, stopStrings(body.stop), 'contract')
   const messages = chatMessages(body.messages)
   return {
-    start: (control) => engine.chat(messages, { ...options, ...control }),
+    model: body.model,
+    start(engine) {
+      const options = askedOptions(engine, caller, wire, stopStrings(body.stop), 'contract')
+      return (control) => engine.chat(messages, { ...options, ...control })
+    },
     lead: '',
     streams: body.stream !== false,
   }

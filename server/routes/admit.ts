@@ -1,0 +1,81 @@
+/**
+ * From a request to the model it names. Where that is loaded the answer begins at once; else the request waits for its
+ * load, counted and bounded like any other: a plain one in silence, a stream with keep-alive comments.
+ */
+import type { z } from '@hono/zod-openapi'
+import { ApiError } from '../contract/errors.ts'
+import { readJson, validate } from '../contract/parse.ts'
+import type { Lease } from '../models/served-model.ts'
+import { eventsIn, sseResponse } from '../sse.ts'
+import { errorFrame, settlesWithin } from './answer.ts'
+import type { Deps, RequestContext } from './env.ts'
+import { askedOf } from './job.ts'
+import { ModelWait } from './model-wait.ts'
+
+type Body = { model?: string | null | undefined; stream?: boolean | null | undefined }
+
+/** Whose load has not said what it is called. */
+const UNKNOWN = 'unknown'
+
+/** Answers with a loaded model. Its lease is ours for as long as this takes; a job takes one of its own. */
+export type Answer<B> = (lease: Lease, body: B, deps: Deps) => Promise<Response>
+
+/**
+ * Validates a body, finds its model, and has it answered.
+ * @throws ApiError in the order a client can mend things: draining, not JSON, bad parameter, unknown model
+ */
+export async function admit<S extends z.ZodType<Body>>(
+  c: RequestContext,
+  deps: Deps,
+  schema: S,
+  answer: Answer<z.output<S>>,
+): Promise<Response> {
+  const { lifecycle } = deps
+  lifecycle.checkOpen()
+  const body = validate(schema, await readJson(c.req.raw))
+  const model = await lifecycle.models.find(body.model)
+  const ready = model.take()
+  if (ready) return within(ready, (lease) => answer(lease, body, deps))
+  const asked = askedOf(c, model.id ?? body.model ?? UNKNOWN)
+  const wait = new ModelWait(deps, asked, model, body.model)
+  const later = (lease: Lease) =>
+    within(lease, () => answer(lease, body, wait.remaining())).finally(wait.end)
+  return body.stream ? streamLater(c, wait, later) : later(await wait.lease)
+}
+
+async function within(lease: Lease, work: (lease: Lease) => Promise<Response>): Promise<Response> {
+  try {
+    return await work(lease)
+  } finally {
+    lease.release()
+  }
+}
+
+/** A stream that begins with comments, for as long as its model loads, and goes on as the answer does. */
+async function streamLater(
+  c: RequestContext,
+  wait: ModelWait,
+  later: (lease: Lease) => Promise<Response>,
+): Promise<Response> {
+  const { deps } = wait
+  await settlesWithin(wait.lease, deps.admissionMs)
+  let leave = () => wait.abort()
+  async function* events(): AsyncGenerator<string, void> {
+    try {
+      const inner = eventsIn(await later(await wait.lease))
+      if (!inner) throw new ApiError('internal', 'A stream was answered with something else.')
+      leave = inner.onCancel
+      try {
+        for (let step = await inner.source.next(); !step.done; step = await inner.source.next()) {
+          yield step.value
+        }
+      } finally {
+        await inner.source.return?.()
+      }
+    } catch (error) {
+      wait.tell(error)
+      yield errorFrame(c, deps, error)
+    }
+  }
+  return sseResponse(events(), { keepAliveMs: deps.keepAliveMs, onCancel: () => leave() })
+}
