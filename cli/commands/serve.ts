@@ -165,7 +165,8 @@ async function untilClosed(
 /** Of models loaded on demand: those of the start have lines of their own. */
 function logModel(log: OperatorLog, event: ModelEvent): void {
   if ('isPinned' in event && event.isPinned) return
-  const { kind, id: model, ...facts } = event
+  const { kind, id: model, ...rest } = event
+  const { isPinned: _, ...facts } = { isPinned: false, ...rest }
   if (kind === 'failed') log.event('error', 'a model could not be loaded', { model, ...facts })
   else if (kind === 'too large') log.event('warn', 'the models take more than --memory', facts)
   else log.event('info', `model ${kind}`, { model, ...facts })

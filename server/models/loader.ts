@@ -82,7 +82,7 @@ export class ModelLoader {
       const engine = await model.source.load({ onProgress, signal })
       if (signal.aborted) await engine.close()
       signal.throwIfAborted()
-      const seconds = (performance.now() - began) / 1000
+      const seconds = Math.round(performance.now() - began) / 1000
       model.loadSeconds += seconds
       model.onUse = (inUse) => this.#arm(model, inUse)
       this.#loaded.add(model)
