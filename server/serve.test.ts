@@ -175,6 +175,15 @@ test('closing while the model loads stops the load', async () => {
   await expect(server.ready).rejects.toThrow('shutting down')
 })
 
+test('an engine that never closes is left behind, and the operator is told', async () => {
+  const told: string[] = []
+  const { engine, server } = await start({}, { closeMs: 20, log: (line) => told.push(line) })
+  await server.ready
+  engine.close = () => new Promise(() => undefined)
+  await server.close()
+  expect(told).toEqual([expect.stringContaining('did not close in time')])
+})
+
 test('a port in use and a reachable host are refused clearly', async () => {
   const { server } = await start()
   const port = Number(new URL(server.url).port)

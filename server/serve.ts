@@ -39,6 +39,8 @@ export interface ServeOptions {
   timeoutMs?: number
   /** Seconds that answers under way get to finish on shutdown. Default 30. */
   drainSeconds?: number
+  /** Milliseconds that engines get to close, after everything else. Default 10,000. */
+  closeMs?: number
   /** What a connection may cost. */
   limits?: ListenerLimits
   /** What a WebSocket may cost. */
@@ -79,6 +81,7 @@ export interface RunningServer {
 }
 
 const DEFAULT_PORT = 8000
+const CLOSE_MS = 10_000
 
 /**
  * Listens, then loads.
@@ -159,7 +162,22 @@ async function shutDown(
   await stopped
   clearInterval(sweep)
   clearTimeout(cut)
-  await lifecycle.models.close()
+  // A GPU that hangs never answers.
+  const inTime = await withinTime(lifecycle.models.close(), options.closeMs ?? CLOSE_MS)
+  if (!inTime) (options.log ?? logToStderr)('an engine did not close in time and was left behind')
+}
+
+/** Whether it settled within so many milliseconds. */
+async function withinTime(work: Promise<unknown>, milliseconds: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), milliseconds)
+  })
+  try {
+    return await Promise.race([work.then(() => true), late])
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 function withResolvers(): { promise: Promise<void>; resolve: () => void } {
