@@ -92,6 +92,10 @@ export function depsOf(options: AppOptions): Deps {
       options.state?.ledger.record(answered)
       options.onAnswered?.(answered)
     },
+    onRequested: (requested) => {
+      metrics.requested(requested)
+      options.onRequested?.(requested)
+    },
     metrics,
     log: options.log ?? logToStderr,
   }
@@ -110,11 +114,7 @@ export function createApp(options: AppOptions, deps: Deps = depsOf(options)): Ho
     await next()
     c.header('x-request-id', c.var.requestId)
   })
-  const onRequested: OnRequested = (requested) => {
-    deps.metrics.requested(requested)
-    options.onRequested?.(requested)
-  }
-  app.use(watchRequests(onRequested, deps.onAnswered))
+  app.use(watchRequests(deps.onRequested, deps.onAnswered))
   app.use(async (c, next) => {
     const host = c.req.header('host') ?? new URL(c.req.url).host
     checkCaller(host, c.req.header('origin'), allowed)

@@ -8,6 +8,7 @@ import { AdmissionQueue } from './limits/queue.ts'
 import type { ModelSource } from './models/model-source.ts'
 import { Models } from './models/models.ts'
 import { logToStderr } from './observe/log.ts'
+import type { OnRequested } from './observe/requested.ts'
 import { requestListener } from './request-listener.ts'
 import { isLoopback } from './security.ts'
 import type { ServeOptions } from './serve.ts'
@@ -22,6 +23,8 @@ export interface Doors {
   /** Whether callers must have a key. */
   readonly needsKeys: boolean
   readonly handle: (incoming: IncomingMessage, outgoing: ServerResponse) => void
+  /** Hears of answers that were given without the application. */
+  readonly onRequested: OnRequested
   readonly sockets: Sockets
   readonly batches: Batches
 }
@@ -60,7 +63,7 @@ export async function openDoors(
   }
   const deps = depsOf(settings)
   const app = createApp(settings, deps)
-  const listener = requestListener(app.fetch)
+  const listener = requestListener(app.fetch, deps.onRequested)
   const limits = socketLimits ? { limits: socketLimits } : {}
   return {
     lifecycle,
@@ -70,6 +73,7 @@ export async function openDoors(
       if (lifecycle.phase === 'draining') outgoing.setHeader('connection', 'close')
       listener(incoming, outgoing)
     },
+    onRequested: deps.onRequested,
     sockets: acceptSockets(server, { deps, allowedHosts, authenticate, ...limits }),
     batches,
   }

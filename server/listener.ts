@@ -13,6 +13,7 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { dialectOf } from './contract/dialect.ts'
 import { ApiError, toHttpError } from './contract/errors.ts'
+import { type OnRequested, withoutApp } from './observe/requested.ts'
 import { requestId } from './request-id.ts'
 import { stalledReaders } from './stalled-readers.ts'
 
@@ -26,12 +27,15 @@ export interface ListenerLimits {
   stallMs?: number
 }
 
-/** A server that hands its requests to `handle`. */
+/**
+ * A server that hands its requests to `handle`.
+ * @param options with `onRequested`, which hears of what was refused here
+ */
 export function createListener(
   handle: (incoming: IncomingMessage, outgoing: ServerResponse) => void,
-  options: ListenerLimits & { log: (line: string) => void },
+  options: ListenerLimits & { log: (line: string) => void; onRequested: OnRequested },
 ): Server {
-  const { headersMs = 10_000, requestMs = 60_000, stallMs = 30_000, log } = options
+  const { headersMs = 10_000, requestMs = 60_000, stallMs = 30_000, log, onRequested } = options
   const server = createServer({
     // Time to receive a request, not to answer it.
     headersTimeout: headersMs,
@@ -40,6 +44,8 @@ export function createListener(
     // Longer than what proxies in front keep idle connections for, so that they close first.
     keepAliveTimeout: 75_000,
     maxHeaderSize: MAX_HEADER_BYTES,
+    // Node's own refusal has no body and nobody would hear of it: `handle` refuses such a request.
+    requireHostHeader: false,
     // A client that vanished without a word during a long prefill is found by the kernel's probes.
     keepAlive: true,
     keepAliveInitialDelay: 30_000,
@@ -54,16 +60,19 @@ export function createListener(
     readers.watch(socket)
     tellWhenGone(socket, open)
   })
-  server.on('request', (incoming, outgoing) => {
+  const take = (incoming: IncomingMessage, outgoing: ServerResponse) => {
     const open = answers.get(incoming.socket)
     open?.add(outgoing)
     outgoing.once('close', () => open?.delete(outgoing))
     handle(incoming, outgoing)
-  })
+  }
+  server.on('request', take)
+  // Expectations that nobody knows may be passed over (RFC 9110 §10.1.1); Node would answer by itself, to nobody's ears.
+  server.on('checkExpectation', take)
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     const begun = [...(answers.get(socket) ?? [])].some((outgoing) => outgoing.headersSent)
     if (begun || !socket.writable || error.code === 'ECONNRESET') socket.destroy()
-    else refuse(socket, unreadable(error), '/')
+    else onRequested(withoutApp(refuse(socket, unreadable(error), '/')))
   })
   server.on('close', () => readers.stop())
   return server
@@ -107,13 +116,13 @@ function unreadable({ code, message }: NodeJS.ErrnoException): ApiError {
   }
 }
 
-/** Answers on a bare socket with an error, and closes it. */
+/** Answers on a bare socket with an error, and closes it. Returns what was answered. */
 export function refuse(
   socket: Duplex,
   thrown: unknown,
   path: string,
   id = requestId(undefined),
-): void {
+): { requestId: string; status: number; code: string } {
   const { status, headers, body } = toHttpError(thrown, dialectOf(path), id)
   const text = JSON.stringify(body)
   const lines = Object.entries({
@@ -129,4 +138,5 @@ export function refuse(
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}\r\n${text}`,
     () => socket.destroy(),
   )
+  return { requestId: id, status, code: body.error.code }
 }

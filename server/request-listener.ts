@@ -1,18 +1,23 @@
 /** The application behind Node's requests: web requests in, and answers out of which event streams go the short way. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { getRequestListener, type HttpBindings } from '@hono/node-server'
+import { getRequestListener, type HttpBindings, RequestError } from '@hono/node-server'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { ApiError, toHttpError } from './contract/errors.ts'
+import { type OnRequested, withoutApp } from './observe/requested.ts'
 import { requestId } from './request-id.ts'
 import { eventsIn, writeEvents } from './sse.ts'
 
 type Fetch = (request: Request, bindings: HttpBindings) => Response | Promise<Response>
 
+/** @param onRequested hears of what was refused before it could reach the application */
 export function requestListener(
   fetch: Fetch,
+  onRequested: OnRequested = () => undefined,
 ): (incoming: IncomingMessage, outgoing: ServerResponse) => void {
+  const reached = new WeakSet<ServerResponse>()
   const answer = async (request: Request, bindings: object): Promise<Response> => {
     const { incoming, outgoing } = bindings as HttpBindings
+    reached.add(outgoing as ServerResponse)
     const response = await fetch(request, { incoming, outgoing })
     const events = eventsIn(response)
     if (!events) return response
@@ -23,14 +28,36 @@ export function requestListener(
   }
   const listener = getRequestListener(answer, {
     overrideGlobalObjects: false,
-    errorHandler: unreadable,
+    errorHandler(error) {
+      // Of what no URL can be made: below, where the request is known.
+      if (error instanceof RequestError) return undefined
+      const { status, body } = toHttpError(error, 'openai', requestId(undefined))
+      return Response.json(body, { status })
+    },
   })
-  return (incoming, outgoing) => void listener(incoming, outgoing)
+  return (incoming, outgoing) => {
+    void listener(incoming, outgoing).then(() => {
+      if (!reached.has(outgoing)) refuseUnreadable(incoming, outgoing, onRequested)
+    })
+  }
 }
 
 /** A request line or Host header that no URL can be made of never reaches the app. */
-function unreadable(): Response {
-  const error = new ApiError('bad_request', 'The request’s address or Host header is not valid.')
-  const { body } = toHttpError(error, 'openai', requestId(undefined))
-  return Response.json(body, { status: 400 })
+function refuseUnreadable(
+  { method = '-' }: IncomingMessage,
+  outgoing: ServerResponse,
+  onRequested: OnRequested,
+): void {
+  const message = 'The request’s address or Host header is missing or not valid.'
+  const id = requestId(undefined)
+  const { status, body } = toHttpError(new ApiError('malformed_request', message), 'openai', id)
+  onRequested(withoutApp({ requestId: id, method, status, code: body.error.code }))
+  const text = JSON.stringify(body)
+  outgoing.writeHead(status, {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(text),
+    'x-request-id': id,
+    connection: 'close',
+  })
+  outgoing.end(text)
 }

@@ -91,7 +91,11 @@ const CLOSE_MS = 10_000
 export async function serve(options: ServeOptions): Promise<RunningServer> {
   const { host = DEFAULT_HOST, port = DEFAULT_PORT, insecure = false, log = logToStderr } = options
   const room = new WaitingRoom()
-  const server = createListener(room.handle, { ...options.limits, log })
+  const server = createListener(room.handle, {
+    ...options.limits,
+    log,
+    onRequested: room.onRequested,
+  })
   // Where others can reach it, it must be known first whether there are keys: they lie in the database.
   const isEarly = isLoopback(host)
   let url = ''
@@ -111,7 +115,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       await doors.state.close()
       throw error
     }
-    room.open(doors.handle)
+    room.open(doors.handle, doors.onRequested)
     return run(server, doors, url, options)
   } catch (error) {
     server.close()

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { testApp } from '../test/server-app.ts'
 import { depsOf } from './app.ts'
 import { Lifecycle } from './lifecycle.ts'
+import { Models } from './models/models.ts'
 import { eventsIn, sseResponse, writeEvents } from './sse.ts'
 
 const PREFILL = 400_000
@@ -77,7 +78,7 @@ test('as a body: never 10 s', async () => {
 })
 
 test('a frame counts as a sign of life, and a source that ends leaves no timer', async () => {
-  const { keepAliveMs } = depsOf({ lifecycle: new Lifecycle() })
+  const { keepAliveMs } = depsOf({ lifecycle: new Lifecycle(new Models({})) })
   async function* source() {
     for (let frame = 0; frame < 5; frame++) {
       await new Promise((resolve) => setTimeout(resolve, keepAliveMs - 1))

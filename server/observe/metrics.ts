@@ -39,7 +39,7 @@ export class Metrics {
     const registers = [this.#registry]
     this.#requests = new Counter({
       name: 'illuminator_http_requests_total',
-      help: 'HTTP requests that were answered, by path, method and status; an endpoint "none" is no path of ours',
+      help: 'HTTP requests that were answered, by path, method and status; an endpoint "none" is no path of ours, or no request that could be read',
       labelNames: ['endpoint', 'method', 'status'],
       registers,
     })

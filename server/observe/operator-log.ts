@@ -45,7 +45,8 @@ export function createOperatorLog({ format, level, write }: OperatorLogOptions):
     },
     requested(requested, traceId) {
       const { method, endpoint, status } = requested
-      const message = `${method} ${endpoint ?? '(no path of ours)'} ${status}`
+      const nowhere = method === '-' ? '(no request)' : '(no path of ours)'
+      const message = `${method} ${endpoint ?? nowhere} ${status}`
       logger[levelOf(requested)](requestFacts(requested, traceId), message)
     },
     answered(answered, traceId) {

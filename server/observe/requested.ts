@@ -7,6 +7,7 @@ import type { Answered, OnAnswered } from './answered.ts'
 
 export interface Requested {
   readonly requestId: string
+  /** `-`: what came was no request that could be read. */
   readonly method: string
   /** Path as the routes spell it, never as the client did: paths can hold anything. Null: no route. */
   readonly endpoint: string | null
@@ -26,6 +27,21 @@ export interface Requested {
 }
 
 export type OnRequested = (requested: Requested) => void
+
+/** An answer that was given without the application: to what it never saw, or a handshake. */
+export const withoutApp = (
+  known: Partial<Requested> & Pick<Requested, 'requestId' | 'status'>,
+): Requested => ({
+  method: '-',
+  endpoint: null,
+  total: 0,
+  caller: null,
+  code: null,
+  traceparent: null,
+  isInternal: false,
+  answered: null,
+  ...known,
+})
 
 /**
  * Watches requests from outside of every other middleware. A stream is over when its generation is, not when its head

@@ -183,7 +183,8 @@ test('a client’s trace goes on, over HTTP and over a socket', async () => {
   const last = await ended('b')
   socket.close()
   const { all, answers, requests } = await spans()
-  expect(all).toHaveLength(4)
+  expect(all).toHaveLength(5)
+  expect(requests.map(({ name }) => name)).toEqual(['POST /generate', 'GET /ws'])
   expect(requests[0]).toMatchObject({ traceId: PARENT.traceId, parent: PARENT.spanId })
   expect(answers[0]).toMatchObject({ traceId: PARENT.traceId, parent: requests[0]!.spanId })
   const sockets = answers.filter(

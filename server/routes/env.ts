@@ -12,6 +12,7 @@ import type { AdmissionQueue } from '../limits/queue.ts'
 import type { OnAnswered } from '../observe/answered.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
+import type { OnRequested } from '../observe/requested.ts'
 import type { ServerState } from '../state.ts'
 
 export interface Deps {
@@ -33,6 +34,8 @@ export interface Deps {
   batches: Batches | null
   /** Hears of every answer, once. */
   onAnswered: OnAnswered
+  /** Hears of every HTTP request, once. */
+  onRequested: OnRequested
   /** What `/metrics` tells. */
   metrics: Metrics
   /** Tells the operator what failed here. */

@@ -5,9 +5,11 @@
 import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
+import type { Caller } from '../auth/caller.ts'
 import { credentialOf } from '../auth/credential-header.ts'
 import { ApiError } from '../contract/errors.ts'
 import { refuse } from '../listener.ts'
+import { withoutApp } from '../observe/requested.ts'
 import { requestId } from '../request-id.ts'
 import type { Deps, RequestContext } from '../routes/env.ts'
 import { checkCaller } from '../security.ts'
@@ -57,19 +59,20 @@ export function acceptSockets(server: Server, options: SocketOptions): Sockets {
     perMessageDeflate: false,
     ...CLOSING,
   })
-  sockets.on('wsClientError', (error, socket, { url }) =>
-    refuse(
-      socket,
-      new ApiError('malformed_request', `This is not a WebSocket handshake: ${error.message}.`),
-      pathOf(url),
-    ),
-  )
+  const turnAway = (request: IncomingMessage, socket: Duplex, error: unknown) =>
+    tell(deps, request, refuse(socket, error, pathOf(request.url), idOf(request)))
+  sockets.on('wsClientError', (error, socket, request) => {
+    const message = `This is not a WebSocket handshake: ${error.message}.`
+    turnAway(request, socket, new ApiError('malformed_request', message))
+  })
   const accept = async (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     checkRequest(request, options)
     const token = tokenOf(request)
-    const isIn = await whetherIn(authenticate, token)
+    const caller = await callerOf(authenticate, token)
     // The handshake looks for itself whether the client is still there.
     sockets.handleUpgrade(request, socket, head, (webSocket) => {
+      tell(deps, request, { requestId: idOf(request), status: 101, caller: caller?.id ?? null })
+      const isIn = caller !== null
       const traceparent = header(request, 'traceparent')
       const known = { token, isIn, traceparent }
       const session = new Session(webSocket, deps, authenticate, limits, known)
@@ -85,9 +88,7 @@ export function acceptSockets(server: Server, options: SocketOptions): Sockets {
       return
     }
     socket.on('error', () => socket.destroy())
-    accept(request, socket, head).catch((error: unknown) =>
-      refuse(socket, error, pathOf(request.url), requestId(header(request, 'x-request-id'))),
-    )
+    accept(request, socket, head).catch((error: unknown) => turnAway(request, socket, error))
   })
   return {
     drain() {
@@ -118,15 +119,28 @@ function checkRequest(request: IncomingMessage, { deps, allowedHosts }: SocketOp
   }
 }
 
-/** Without a token a client may still send one. A wrong one is refused at once. */
-async function whetherIn(authenticate: Authenticate, token: string | null): Promise<boolean> {
+/** Tells of a handshake, as of any request: it counts as answered when it is, however long the socket stays. */
+function tell(
+  { onRequested }: Deps,
+  request: IncomingMessage,
+  answer: Parameters<typeof withoutApp>[0],
+): void {
+  const { method = '-' } = request
+  const endpoint = pathOf(request.url) === SOCKET_PATH ? SOCKET_PATH : null
+  const traceparent = header(request, 'traceparent') ?? null
+  onRequested(withoutApp({ method, endpoint, traceparent, ...answer }))
+}
+
+const idOf = (request: IncomingMessage): string => requestId(header(request, 'x-request-id'))
+
+/** Null: without a token a client may still send one. A wrong one is refused at once. */
+async function callerOf(authenticate: Authenticate, token: string | null): Promise<Caller | null> {
   try {
-    await authenticate(token)
-    return true
+    return await authenticate(token)
   } catch (error) {
     const mayStillSay =
       token === null && error instanceof ApiError && error.code === 'unauthenticated'
-    if (mayStillSay) return false
+    if (mayStillSay) return null
     throw error
   }
 }
