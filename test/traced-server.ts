@@ -9,6 +9,9 @@ import { closeAll, start } from './socket-client.ts'
 
 const collectors: Collector[] = []
 
+/** For `expect.poll`: reading the SDK alone may take a second. */
+export const SOON = { timeout: 10_000 }
+
 export type LogLine = Record<string, unknown> & { level: string; msg: string }
 
 export interface TracedOptions {
@@ -57,7 +60,8 @@ export async function tracedServer({ fake, serve, env, ready = true }: TracedOpt
       .filter(Boolean)
       .map((line) => JSON.parse(line) as LogLine)
   traced.open()
-  if (ready) await expect.poll(() => lines().map(({ msg }) => msg)).toContain('traces are sent')
+  if (ready)
+    await expect.poll(() => lines().map(({ msg }) => msg), SOON).toContain('traces are sent')
   const post = (path: string, body: unknown, headers: Record<string, string> = {}) =>
     fetch(server.url + path, {
       method: 'POST',

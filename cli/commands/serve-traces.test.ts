@@ -1,7 +1,7 @@
 /** `serve` sends traces where OpenTelemetry's variables say so, and its log names them. */
 import { afterEach, expect, test } from 'vitest'
 import { start } from '../../test/cli-terminal.ts'
-import { closeTraced, collecting, type LogLine } from '../../test/traced-server.ts'
+import { closeTraced, collecting, type LogLine, SOON } from '../../test/traced-server.ts'
 
 afterEach(closeTraced)
 
@@ -13,8 +13,8 @@ test('a signal ends it once the last spans are out; lines of the log have their 
     ),
   )
   const { done, err, out } = start(['serve', '--port', '0'], { env })
-  await expect.poll(out).toContain('curl -N')
-  await expect.poll(err).toContain('traces are sent')
+  await expect.poll(out, SOON).toContain('curl -N')
+  await expect.poll(err, SOON).toContain('traces are sent')
   const [url = ''] = /http:\/\/127\.0\.0\.1:\d+/.exec(out()) ?? []
   await fetch(`${url}/generate`, { method: 'POST', body: '{"prompt":"x"}' })
   expect(collector.arrivals).toEqual([])

@@ -1,7 +1,7 @@
 /** What becomes of traces on the way out: the collector, its absence, the settings, and what must never be in them. */
 import { afterEach, expect, test } from 'vitest'
 import { open } from '../../test/socket-client.ts'
-import { closeTraced, collecting, tracedServer } from '../../test/traced-server.ts'
+import { closeTraced, collecting, SOON, tracedServer } from '../../test/traced-server.ts'
 import { createOperatorLog } from './operator-log.ts'
 import { tracesEndpoint } from './otel-settings.ts'
 import { tracedLog } from './traced-log.ts'
@@ -92,11 +92,11 @@ test('a collector that fails is told of once, when it works again as well, and n
   const about = () => lines().flatMap(({ msg }) => (ABOUT_TRACES.test(msg) ? [msg] : []))
   const ask = async (until: () => unknown) => {
     expect((await post('/generate', { prompt: 'x' })).status).toBe(200)
-    await expect.poll(until).toBeTruthy()
+    await expect.poll(until, SOON).toBeTruthy()
   }
   collector.status = 401
   for (let tries = 1; tries <= 3; tries++) await ask(() => collector.arrivals.length >= tries)
-  await expect.poll(about).toHaveLength(2)
+  await expect.poll(about, SOON).toHaveLength(2)
   collector.status = 200
   await ask(() => about().length === 3)
   expect(about()).toEqual([

@@ -1,7 +1,7 @@
 /** What a collector is told: a span for each HTTP request and for each answer, with the numbers that clients were told. */
 import { afterEach, expect, test } from 'vitest'
 import { open } from '../../test/socket-client.ts'
-import { closeTraced, tracedServer } from '../../test/traced-server.ts'
+import { closeTraced, SOON, tracedServer } from '../../test/traced-server.ts'
 
 afterEach(closeTraced)
 
@@ -156,10 +156,10 @@ test.each([true, false])(
       body: JSON.stringify({ prompt: 'x', max_tokens: 5000, stream }),
       signal: leaving.signal,
     }).then((response) => response.text())
-    await expect.poll(() => engine.tokens).toBeGreaterThan(2)
+    await expect.poll(() => engine.tokens, SOON).toBeGreaterThan(2)
     leaving.abort()
     await expect(asked).rejects.toThrow()
-    await expect.poll(lines).toHaveLength(2)
+    await expect.poll(lines, SOON).toHaveLength(2)
     const { answers, requests } = await spans()
     expect([answers.length, requests.length]).toEqual([1, 1])
     expect(answers[0]).toMatchObject({
@@ -227,7 +227,7 @@ test('the prompts of a batch are answers of their own, and no HTTP requests', as
     const response = await fetch(`${server.url}/batch/jobs/${job.id}`)
     return ((await response.json()) as { status: string }).status
   }
-  await expect.poll(status).toBe('completed')
+  await expect.poll(status, SOON).toBe('completed')
   const { answers, requests } = await spans()
   const batch = answers.map(({ attributes, parent }) => [
     parent,
