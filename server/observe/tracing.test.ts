@@ -199,7 +199,7 @@ test('a client’s trace goes on, over HTTP and over a socket', async () => {
     'gen_ai.usage.output_tokens': 2,
   })
   const traceIds = lines().flatMap(({ trace_id }) => (trace_id === undefined ? [] : [trace_id]))
-  expect(traceIds).toEqual([PARENT.traceId, PARENT.traceId, PARENT.traceId])
+  expect(traceIds).toEqual(Array(4).fill(PARENT.traceId))
 })
 
 test.each([
