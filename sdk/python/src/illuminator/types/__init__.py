@@ -1,0 +1,77 @@
+"""What the API answers with. Fields that a newer server adds are kept, as attributes too."""
+
+from illuminator.types.base import Answer, ApiModel, RateLimits
+from illuminator.types.batch import (
+    BatchJobInfo,
+    BatchJobList,
+    BatchResult,
+    BatchResultPage,
+    JobStatus,
+)
+from illuminator.types.chat import (
+    ChatChoice,
+    ChatChunk,
+    ChatChunkChoice,
+    ChatDelta,
+    ChatMessage,
+    ChatResponse,
+    ChoiceLogprobs,
+    TokenLogprob,
+    TopLogprob,
+)
+from illuminator.types.facts import (
+    Architecture,
+    HealthResponse,
+    MemoryUsage,
+    ModelCard,
+    ModelInfo,
+    ModelList,
+    ModelStats,
+    PerformanceMetrics,
+    TrainingData,
+    UsageStats,
+)
+from illuminator.types.text import (
+    DetokenizeResponse,
+    GenerateResponse,
+    PromptTokensDetails,
+    StreamToken,
+    TokenizeResponse,
+    Usage,
+)
+
+__all__ = [
+    "Answer",
+    "ApiModel",
+    "Architecture",
+    "BatchJobInfo",
+    "BatchJobList",
+    "BatchResult",
+    "BatchResultPage",
+    "ChatChoice",
+    "ChatChunk",
+    "ChatChunkChoice",
+    "ChatDelta",
+    "ChatMessage",
+    "ChatResponse",
+    "ChoiceLogprobs",
+    "DetokenizeResponse",
+    "GenerateResponse",
+    "HealthResponse",
+    "JobStatus",
+    "MemoryUsage",
+    "ModelCard",
+    "ModelInfo",
+    "ModelList",
+    "ModelStats",
+    "PerformanceMetrics",
+    "PromptTokensDetails",
+    "RateLimits",
+    "StreamToken",
+    "TokenLogprob",
+    "TokenizeResponse",
+    "TopLogprob",
+    "TrainingData",
+    "Usage",
+    "UsageStats",
+]
