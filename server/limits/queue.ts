@@ -1,22 +1,32 @@
 /**
- * How much may wait: requests that are admitted and have no token yet, bounded in number and in prompt tokens. Both are
- * counted before anything is tokenized (a token is a byte at least), so that a flood costs nothing but its refusal,
- * and the refusal says, from what was measured, when there will be room.
+ * How much may wait: answers that are admitted and have no token yet, bounded in number (each choice of each prompt is
+ * one) and in prompt tokens. Both are counted before anything is tokenized (a token is a byte at least), so that a
+ * flood costs nothing but its refusal, and the refusal says, from what was measured, when there will be room.
  */
 import { ApiError } from '../contract/errors.ts'
 
 export interface QueueBounds {
-  readonly requests: number
+  readonly answers: number
   readonly promptTokens: number
 }
 
-const DEFAULT_BOUNDS: QueueBounds = { requests: 512, promptTokens: 1_048_576 }
+const DEFAULT_BOUNDS: QueueBounds = { answers: 512, promptTokens: 1_048_576 }
 
-/** A place among those that wait. */
+/** What a request asks for, as far as is known before it is tokenized. */
+export interface Wanted {
+  /** Of its body, as the bound of its prompts' tokens. */
+  readonly bytes: number
+  /** Choices of all prompts. */
+  readonly answers: number
+}
+
+/** A place among those that wait, of one request with all its answers. */
 export interface Place {
-  /** The work has begun its wait in earnest, and its prompt is so long. */
+  /** The work has begun its wait in earnest, and its prompts are so long. */
   adopt(promptTokens: number): void
-  /** It has its first token, or has ended. Later calls change nothing. */
+  /** An answer has a token: it waits no more. Only its first one counts. */
+  arrive(index: number): void
+  /** None of it waits any more. Later calls change nothing. */
   leave(): void
   /** Leaves, unless it was adopted: a request that came to nothing. */
   abandon(): void
@@ -39,7 +49,7 @@ export class AdmissionQueue {
   readonly #bounds: QueueBounds
   readonly #now: () => number
   readonly #left: Left[] = []
-  #requests = 0
+  #answers = 0
   #promptTokens = 0
   /** Time during which somebody waited: an idle hour says nothing of the speed. */
   #busy = 0
@@ -50,8 +60,8 @@ export class AdmissionQueue {
     this.#now = now
   }
 
-  get requests(): number {
-    return this.#requests
+  get answers(): number {
+    return this.#answers
   }
 
   get promptTokens(): number {
@@ -59,74 +69,82 @@ export class AdmissionQueue {
   }
 
   /**
-   * Takes a place. Where nobody waits there always is one, however long the prompt.
-   * @param bytes of the request, as the bound of its tokens
+   * Takes a place. Where nobody waits there always is one, however much it is.
    * @throws ApiError `overloaded`
    */
-  take(bytes: number): Place {
-    const { requests, promptTokens } = this.#bounds
-    const isFull = this.#requests >= requests || this.#promptTokens + bytes > promptTokens
-    if (isFull && this.#requests > 0) throw this.#full(bytes)
-    if (this.#requests === 0) this.#since = this.#now()
-    this.#requests++
-    this.#promptTokens += bytes
-    let [tokens, adopted, gone] = [bytes, false, false]
-    const leave = (served: boolean) => {
-      if (gone) return
-      gone = true
-      this.#leave(tokens, served)
+  take(wanted: Wanted): Place {
+    const { answers, promptTokens } = this.#bounds
+    const isFull =
+      this.#answers + wanted.answers > answers || this.#promptTokens + wanted.bytes > promptTokens
+    if (isFull && this.#answers > 0) throw this.#full(wanted)
+    if (this.#answers === 0) this.#since = this.#now()
+    this.#answers += wanted.answers
+    this.#promptTokens += wanted.bytes
+    let [waiting, tokens, adopted] = [wanted.answers, wanted.bytes, false]
+    const arrived = new Set<number>()
+    /** So many of them leave, each with its share of the tokens. */
+    const leave = (leaving: number, served: boolean) => {
+      for (; leaving > 0 && waiting > 0; leaving--, waiting--) {
+        const share = Math.round(tokens / waiting)
+        tokens -= share
+        this.#leave(share, served)
+      }
     }
     return {
       adopt: (exact) => {
         adopted = true
-        if (gone) return
+        if (waiting === 0) return
         this.#promptTokens += exact - tokens
         tokens = exact
       },
-      leave: () => leave(true),
+      arrive: (index) => {
+        if (waiting === 0 || arrived.has(index)) return
+        arrived.add(index)
+        leave(1, true)
+      },
+      leave: () => leave(waiting, true),
       abandon: () => {
-        if (!adopted) leave(false)
+        if (!adopted) leave(waiting, false)
       },
     }
   }
 
   #leave(tokens: number, served: boolean): void {
     const busy = this.#busyUntilNow()
-    this.#requests--
+    this.#answers--
     this.#promptTokens -= tokens
-    if (this.#requests === 0) this.#busy = busy
+    if (this.#answers === 0) this.#busy = busy
     if (!served) return
     this.#left.push({ at: busy, tokens })
     if (this.#left.length > MEASURED) this.#left.shift()
   }
 
   #busyUntilNow(): number {
-    return this.#requests === 0 ? this.#busy : this.#busy + this.#now() - this.#since
+    return this.#answers === 0 ? this.#busy : this.#busy + this.#now() - this.#since
   }
 
-  #full(bytes: number): ApiError {
-    const seconds = this.#secondsUntilRoom(bytes)
+  #full(wanted: Wanted): ApiError {
+    const seconds = this.#secondsUntilRoom(wanted)
     return new ApiError(
       'overloaded',
-      `Too much is waiting: ${this.#requests} requests with ${this.#promptTokens} prompt tokens. There should be room in ${seconds} s.`,
+      `Too much is waiting: ${this.#answers} answers with ${this.#promptTokens} prompt tokens. There should be room in ${seconds} s.`,
       null,
       { 'retry-after': String(seconds) },
     )
   }
 
   /** What must leave first, over the speed at which it has been leaving. */
-  #secondsUntilRoom(bytes: number): number {
+  #secondsUntilRoom(wanted: Wanted): number {
     const [first] = this.#left
     const elapsed = this.#busyUntilNow() - (first?.at ?? 0)
     const later = this.#left.slice(1)
     if (later.length === 0 || elapsed <= 0) return UNKNOWN_SECONDS
     const tokens = later.reduce((sum, each) => sum + each.tokens, 0)
-    const requestsOver = this.#requests + 1 - this.#bounds.requests
-    // A prompt beyond the bound fits once nobody waits.
-    const room = Math.max(0, this.#bounds.promptTokens - bytes)
-    const tokensOver = this.#promptTokens - room
+    // What is beyond a bound fits once nobody waits.
+    const answersOver = this.#answers - Math.max(0, this.#bounds.answers - wanted.answers)
+    const tokensOver = this.#promptTokens - Math.max(0, this.#bounds.promptTokens - wanted.bytes)
     const wait = Math.max(
-      (requestsOver * elapsed) / later.length,
+      (answersOver * elapsed) / later.length,
       tokens > 0 ? (tokensOver * elapsed) / tokens : 0,
     )
     return Math.min(MOST_SECONDS, Math.max(1, Math.ceil(wait / 1000)))

@@ -4,7 +4,7 @@
  */
 import type { z } from '@hono/zod-openapi'
 import { ApiError } from '../contract/errors.ts'
-import { readJson, validate } from '../contract/parse.ts'
+import { MAX_BODY_BYTES, parseJson, readCapped, validate } from '../contract/parse.ts'
 import type { Lease } from '../models/served-model.ts'
 import { eventsIn, sseResponse } from '../sse.ts'
 import { errorFrame, settlesWithin } from './answer.ts'
@@ -12,7 +12,11 @@ import type { Deps, RequestContext } from './env.ts'
 import { askedOf } from './job.ts'
 import { ModelWait } from './model-wait.ts'
 
-type Body = { model?: string | null | undefined; stream?: boolean | null | undefined }
+interface Body {
+  model?: string | null | undefined
+  stream?: boolean | null | undefined
+  n?: number | null | undefined
+}
 
 /** Whose load has not said what it is called. */
 const UNKNOWN = 'unknown'
@@ -22,6 +26,7 @@ export type Answer<B> = (lease: Lease, body: B, deps: Deps) => Promise<Response>
 
 /**
  * Validates a body, finds its model, and has it answered.
+ * @param answersOf how many choices a body asks for, of all its prompts
  * @throws ApiError in the order a client can mend things: draining, not JSON, bad parameter, unknown model
  */
 export async function admit<S extends z.ZodType<Body>>(
@@ -29,10 +34,13 @@ export async function admit<S extends z.ZodType<Body>>(
   deps: Deps,
   schema: S,
   answer: Answer<z.output<S>>,
+  answersOf = (body: z.output<S>): number => body.n ?? 1,
 ): Promise<Response> {
   const { lifecycle } = deps
   lifecycle.checkOpen()
-  const body = validate(schema, await readJson(c.req.raw))
+  const bytes = await readCapped(c.req.raw, MAX_BODY_BYTES)
+  const body = validate(schema, parseJson(bytes, 'The request body'))
+  c.set('wanted', { bytes: bytes.byteLength, answers: answersOf(body) })
   const model = await lifecycle.models.find(body.model)
   const ready = model.take()
   if (ready) return within(ready, (lease) => answer(lease, body, deps))

@@ -22,7 +22,13 @@ import { type Heading, newHeading, stopStrings } from './openai.ts'
 import { askedOptions } from './options.ts'
 
 export const completions = (c: RequestContext, deps: Deps): Promise<Response> =>
-  admit(c, deps, completionRequest, (lease, body, now) => answer(c, now, lease, body))
+  admit(
+    c,
+    deps,
+    completionRequest,
+    (lease, body, now) => answer(c, now, lease, body),
+    ({ prompt, n }) => promptsOf(prompt).length * (n ?? 1),
+  )
 
 async function answer(
   c: RequestContext,

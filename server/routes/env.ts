@@ -8,7 +8,7 @@ import { ApiError } from '../contract/errors.ts'
 import type { ServedEngine } from '../contract/served-engine.ts'
 import type { Lifecycle } from '../lifecycle.ts'
 import type { Gate } from '../limits/gate.ts'
-import type { AdmissionQueue } from '../limits/queue.ts'
+import type { AdmissionQueue, Wanted } from '../limits/queue.ts'
 import type { OnAnswered } from '../observe/answered.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
@@ -47,6 +47,8 @@ export interface Env {
     requestId: string
     dialect: Dialect
     caller: Caller
+    /** Once the body is read. */
+    wanted: Wanted
     /** Of an answer that has one. */
     responseId?: string
     /** Tells of an answer to this very request. */

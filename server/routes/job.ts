@@ -8,7 +8,7 @@ import { backlog } from '../backlog.ts'
 import { ApiError, toHttpError } from '../contract/errors.ts'
 import { internalCaller } from '../internal.ts'
 import type { Reservation } from '../limits/gate.ts'
-import type { Place } from '../limits/queue.ts'
+import type { Place, Wanted } from '../limits/queue.ts'
 import type { Lease } from '../models/served-model.ts'
 import type { Answered } from '../observe/answered.ts'
 import type { Deps, RequestContext } from './env.ts'
@@ -28,8 +28,8 @@ export interface Asked {
   readonly model: string
   readonly responseId?: string | undefined
   readonly traceparent?: string | undefined
-  /** Of the request's body, as the bound of its prompt. Absent: it does not wait among those that somebody waits for. */
-  readonly bytes?: number
+  /** Absent: it does not wait among those that somebody waits for. */
+  readonly wanted?: Wanted
   /** Fires when the client is gone. */
   readonly gone: AbortSignal
 }
@@ -46,8 +46,8 @@ export const askedOf = (c: RequestContext, model: string): Asked => ({
   operation: c.req.path.endsWith('/chat/completions') ? 'chat' : 'text_completion',
   model,
   responseId: c.var.responseId,
-  // A batch has a queue of its own. A body in chunks says no length; its prompt is counted once it is known.
-  ...(internalCaller(c.env) ? {} : { bytes: Number(c.req.header('content-length') ?? 0) }),
+  // A batch has a queue of its own.
+  ...(internalCaller(c.env) ? {} : { wanted: c.var.wanted }),
   gone: c.req.raw.signal,
 })
 
@@ -75,7 +75,7 @@ export class Job {
     this.#request = request
     const { timeoutMs } = deps
     // Before `start`, which tokenizes: a flood must cost nothing but its refusal.
-    this.#place = request.bytes === undefined ? undefined : deps.queue.take(request.bytes)
+    this.#place = request.wanted && deps.queue.take(request.wanted)
     try {
       this.generation = start({
         signal: this.#controller.signal,
@@ -104,7 +104,7 @@ export class Job {
   async *chunks(): AsyncGenerator<Chunk, void> {
     for await (const chunk of backlog(this.generation)) {
       this.#firstToken ??= performance.now() - this.#began
-      this.#place?.leave()
+      this.#place?.arrive(chunk.index)
       this.#completionTokens += chunk.ids.length
       if (chunk.finishReason !== null) this.#finishReasons.set(chunk.index, chunk.finishReason)
       if (chunk.usage) this.#cachedTokens = chunk.usage.cachedTokens
@@ -125,7 +125,7 @@ export class Job {
     this.#reservation.settle(promptTokens + this.#completionTokens)
     this.#countOut()
     this.#lease.release()
-    const { bytes: _, gone: __, lease: ___, ...request } = this.#request
+    const { wanted: _, gone: __, lease: ___, ...request } = this.#request
     this.#deps.onAnswered({
       ...request,
       startedAt: this.#startedAt,

@@ -83,7 +83,7 @@ test.each([true, false])(
     }
     await expect.poll(() => answers).toMatchObject([{ outcome: 'cancelled', completionTokens: 0 }])
     await expect.poll(() => lifecycle.underWay).toBe(0)
-    expect(deps.queue.requests).toBe(0)
+    expect(deps.queue.answers).toBe(0)
     await expect.poll(() => engines.length).toBe(1)
     expect(engines[0]?.calls).toEqual([])
   },

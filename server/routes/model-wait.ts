@@ -27,7 +27,7 @@ export class ModelWait {
   constructor(deps: Deps, request: Asked, model: ServedModel, name: string | null | undefined) {
     this.deps = deps
     this.#request = request
-    const place = request.bytes === undefined ? undefined : deps.queue.take(request.bytes)
+    const place = request.wanted && deps.queue.take(request.wanted)
     this.#countOut = deps.lifecycle.begin()
     // The job takes its own, in the same turn.
     this.lease = this.#wait(model, name).finally(() => place?.abandon())
@@ -58,7 +58,7 @@ export class ModelWait {
     this.end()
     if (this.#isTold) return
     this.#isTold = true
-    const { bytes: _, gone, ...request } = this.#request
+    const { wanted: _, gone, ...request } = this.#request
     const { signal } = this.#controller
     const isCut = signal.aborted && !(error instanceof EngineError && error.code === 'timeout')
     const answered: Answered = {

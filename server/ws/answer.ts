@@ -67,7 +67,7 @@ async function loadedFor(
   const model = await models.find(name)
   const operation = type === 'chat' ? 'chat' : 'text_completion'
   const head = { requestId, caller, endpoint: '/ws', operation, traceparent } as const
-  const asked = { ...head, model: model.id ?? name ?? '', bytes, gone }
+  const asked = { ...head, model: model.id ?? name ?? '', wanted: { bytes, answers: 1 }, gone }
   const ready = model.take()
   if (ready) return { deps, request: { ...asked, lease: ready }, end: ready.release }
   const wait = new ModelWait(deps, asked, model, name)
