@@ -18,6 +18,11 @@ export class UsageError extends Error {
   override readonly name = 'UsageError'
 }
 
+/** A command came to nothing for a reason that is known and said: there is no bug to look for. */
+export class CommandError extends Error {
+  override readonly name: string = 'CommandError'
+}
+
 /** Ctrl-C, where the command as a whole ends by it. */
 export class Interrupted extends Error {
   override readonly name = 'Interrupted'
@@ -51,7 +56,7 @@ export function errorLine(error: unknown, debug: string | undefined): string | n
 }
 
 const isExpected = (error: Error): boolean =>
-  error instanceof EngineError || error instanceof UsageError
+  [EngineError, UsageError, CommandError].some((type) => error instanceof type)
 
 function stackOf(error: Error): string {
   const own = error.stack ?? error.message

@@ -1,6 +1,7 @@
 /** The command line: all commands, help, version, and how errors become exit codes. */
 import { Command } from 'commander'
 import { addChat } from './commands/chat.ts'
+import { addConfig } from './commands/config.ts'
 import { addDoctor } from './commands/doctor.ts'
 import { addGenerate } from './commands/generate.ts'
 import { addKeys } from './commands/keys.ts'
@@ -16,6 +17,18 @@ const AFTER_HELP = `
 Exit codes: 0 done, 1 failed while running, 2 wrong command line, 130 interrupted.
 DEBUG=illuminator prints stacks, NO_COLOR=1 switches colours off.`
 
+/** In the order of the help. */
+const COMMANDS = [
+  addGenerate,
+  addChat,
+  addServe,
+  addKeys,
+  addConfig,
+  addDoctor,
+  addModels,
+  addLogits,
+]
+
 function createProgram(deps: Deps): Command {
   const { stdout, stderr } = deps.io
   const program = new Command('illuminator')
@@ -28,9 +41,7 @@ function createProgram(deps: Deps): Command {
     writeOut: (text) => stdout.write(text),
     writeErr: (text) => stderr.write(text),
   })
-  for (const add of [addGenerate, addChat, addServe, addKeys, addDoctor, addModels, addLogits]) {
-    add(program, deps)
-  }
+  for (const add of COMMANDS) add(program, deps)
   return program
 }
 

@@ -1,4 +1,6 @@
 /** For tests of the commands: a terminal made of streams, and parts that need no model. */
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import type { CliEngine, Hub, Parts } from '../cli/open-engine.ts'
 import { runCli } from '../cli/program.ts'
@@ -17,6 +19,9 @@ export class FakeCliEngine extends FakeEngine implements CliEngine {
     return { last: this.last, all: options.all ? ids.map(() => this.last) : null, greedy }
   }
 }
+
+/** A folder that nobody has and no command writes to, unless a test names another. */
+const NOWHERE = join(tmpdir(), `illuminator-test-${process.pid}`, 'config')
 
 export interface Setting {
   engine?: FakeOptions
@@ -60,8 +65,8 @@ export function start(args: readonly string[], setting: Setting = {}) {
     stdin,
     stdout,
     stderr,
-    // No test touches the user's own keys.
-    env: { ILLUMINATOR_DATA: ':memory:', ...setting.env },
+    // No test touches the user's own keys and settings.
+    env: { ILLUMINATOR_DATA: ':memory:', XDG_CONFIG_HOME: NOWHERE, ...setting.env },
     onInterrupt(handler: () => void) {
       handlers.add(handler)
       return () => handlers.delete(handler)

@@ -42,7 +42,7 @@ describe('README', () => {
 
   test('lists every command', async () => {
     const { stdout } = await run(['--help'])
-    const commands = [...(stdout.split('Commands:')[1] ?? '').matchAll(/^ {2}(\w+) /gm)]
+    const commands = [...(stdout.split('Commands:')[1] ?? '').matchAll(/^ {2}(\w+)[ |]/gm)]
     const names = commands.map(([, name = '']) => name).filter((name) => name !== 'help')
     expect(names).toContain('chat')
     expect(names.filter((name) => !new RegExp(`\\| \`${name}\\b`).test(README))).toEqual([])

@@ -4,6 +4,7 @@ import type { Command } from 'commander'
 import type { ChatMessage, GenerateOptions } from '../../engine/api.ts'
 import { EngineError } from '../../engine/errors.ts'
 import { follow, statsLine } from '../answer.ts'
+import { applyClientSettings } from '../client/effective.ts'
 import { Interrupted } from '../exit.ts'
 import { note, stderrColors, write } from '../io.ts'
 import type { CliEngine } from '../open-engine.ts'
@@ -24,10 +25,11 @@ interface Flags extends SamplingFlags, LoadFlags {
 }
 
 export function addChat(program: Command, deps: Deps): void {
-  const command = program.command('chat').description('talk with the model')
+  const command = program.command('chat').alias('interactive').description('talk with the model')
   addLoading(addSampling(command, undefined))
     .option('--system-message <text>', 'what the model is told before the conversation')
     .option('--verbose', 'counts and speed after each answer')
+    .hook('preAction', (command) => applyClientSettings(command, deps.io.env))
     .action((flags: Flags) => chat(deps, flags))
 }
 

@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import type { GenerateOptions } from '../../engine/api.ts'
 import { decodeRate, follow, statsLine } from '../answer.ts'
+import { applyClientSettings } from '../client/effective.ts'
 import { Interrupted, UsageError } from '../exit.ts'
 import { note, readAll, stderrColors, write } from '../io.ts'
 import type { CliEngine } from '../open-engine.ts'
@@ -31,6 +32,7 @@ export function addGenerate(program: Command, deps: Deps): void {
   addLoading(addSampling(command, DEFAULTS.maxTokens))
     .option('-o, --output <file>', 'write the answer to a file instead of stdout')
     .option('--json', 'print one JSON object with text, counts and timings')
+    .hook('preAction', (command) => applyClientSettings(command, deps.io.env))
     .action((prompt: string | undefined, flags: Flags) => generate(deps, prompt, flags))
 }
 

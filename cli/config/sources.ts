@@ -3,10 +3,11 @@
  * not known is an error, because a setting that is silently ignored is found out in production.
  */
 import { existsSync, readFileSync } from 'node:fs'
-import { type Command, InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
 import { UsageError } from '../exit.ts'
 import type { Io } from '../io.ts'
 import { suggestion } from './nearest.ts'
+import { parseValue, shown } from './parse-value.ts'
 import { OTHER_VARIABLES, type Setting, settingsOf } from './settings.ts'
 
 type Variables = Io['env']
@@ -106,7 +107,7 @@ const TRUTHS: Readonly<Record<string, boolean>> = {
 
 function fromText(setting: Setting, text: string, name: string): unknown {
   if (setting.kind === 'list') return text.split(',').flatMap((part) => part.trim() || [])
-  if (setting.kind === 'value') return parsed(setting, text, name)
+  if (setting.kind === 'value') return parseValue(setting.option, text, name)
   const truth = TRUTHS[text.toLowerCase()]
   if (truth === undefined) throw new UsageError(`${name} is ${shown(text)}: expected 1 or 0.`)
   return truth
@@ -127,18 +128,5 @@ function fromJson(setting: Setting, value: unknown, name: string): unknown {
   }
   const isNumber = typeof value === 'number' && setting.option.parseArg !== undefined
   if (typeof value !== 'string' && !isNumber) throw wrong('a string, or a number where it is one')
-  return parsed(setting, String(value), name)
+  return parseValue(setting.option, String(value), name)
 }
-
-/** By the flag's own parser. */
-function parsed({ option }: Setting, text: string, name: string): unknown {
-  if (!option.parseArg) return text
-  try {
-    return option.parseArg<unknown>(text, undefined)
-  } catch (error) {
-    if (!(error instanceof InvalidArgumentError)) throw error
-    throw new UsageError(`${name} is ${shown(text)}: ${error.message}`)
-  }
-}
-
-const shown = (value: unknown): string => JSON.stringify(value)?.slice(0, 100) ?? String(value)

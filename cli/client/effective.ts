@@ -1,0 +1,60 @@
+/** Which settings hold: a flag before a variable before `client.json` before the default. */
+import type { Command } from 'commander'
+import { parseValue } from '../config/parse-value.ts'
+import type { Io } from '../io.ts'
+import { type ClientValues, clientFile, readClientFile } from './file.ts'
+import { CLIENT_SETTINGS, type ClientSetting } from './settings.ts'
+
+export interface Effective {
+  readonly value: unknown
+  /** Where the value is from; the variable by its name. */
+  readonly source: string
+}
+
+/** What holds where no flag says otherwise; null where nothing is set and there is no default. */
+export function effective(
+  { key, variable, option }: ClientSetting,
+  env: Io['env'],
+  values: ClientValues,
+  path: string,
+): Effective | null {
+  const text = variable === undefined ? undefined : env[variable]
+  // An empty variable is how shells say "not set".
+  if (variable !== undefined && text) {
+    return { value: parseValue(option, firstOf(variable, text), variable), source: variable }
+  }
+  const kept = values[key]
+  if (kept !== undefined) {
+    return { value: parseValue(option, String(kept), `"${key}" in ${path}`), source: 'file' }
+  }
+  return option.defaultValue === undefined
+    ? null
+    : { value: option.defaultValue, source: 'default' }
+}
+
+/** `serve` takes several models, of which the first is the usual one. */
+const firstOf = (variable: string, text: string): string =>
+  variable === 'ILLUMINATOR_MODEL' ? (text.split(',')[0] ?? text).trim() : text
+
+/**
+ * Completes a command's flags; for its `preAction` hook. The API key has no flag and comes among them all the same.
+ * @throws UsageError that names the variable or the key, and what it should be
+ */
+export async function applyClientSettings(command: Command, env: Io['env']): Promise<void> {
+  const path = clientFile(env)
+  const values = await readClientFile(path)
+  const flags = new Set(command.options.map((option) => option.attributeName()))
+  for (const setting of CLIENT_SETTINGS) {
+    const flag = setting.option.attributeName()
+    const isTaken = flags.has(flag) || (flag === 'apiKey' && flags.has('url'))
+    if (!isTaken || command.getOptionValueSource(flag) === 'cli') continue
+    const found = effective(setting, env, values, path)
+    if (found && found.source !== 'default') {
+      command.setOptionValueWithSource(
+        flag,
+        found.value,
+        found.source === 'file' ? 'config' : 'env',
+      )
+    }
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * What can be set for those who use a model, in `client.json`: names as the contract has them, each the default of a
+ * flag, which has its parser and its help. What `serve` is set with is another matter: `cli/config`.
+ */
+import { Command, type Option } from 'commander'
+import { suggestion } from '../config/nearest.ts'
+import { UsageError } from '../exit.ts'
+import { addSampling } from '../options.ts'
+import { addServer } from './options.ts'
+
+export interface ClientSetting {
+  /** In the file. */
+  readonly key: string
+  /** Another word for it. */
+  readonly alias?: string
+  /** Its environment variable, where it has one. */
+  readonly variable?: string
+  /** Never shown whole. */
+  readonly isSecret?: true
+  /** Whose parser and help it takes. */
+  readonly option: Option
+}
+
+/** Options by name; those that only the configuration has are declared here. */
+const OPTIONS = addServer(addSampling(new Command(), undefined))
+  .option('--model <model>', 'the model, where none is named')
+  .option('--api-key <key>', 'API key for the server')
+  .option(
+    '--system-message <text>',
+    'what the model of a chat is told before the conversation',
+  ).options
+
+const named = (flag: string): Option => {
+  const found = OPTIONS.find((option) => option.attributeName() === flag)
+  if (found) return found
+  throw new Error(`There is no option ${flag}.`)
+}
+
+export const CLIENT_SETTINGS: readonly ClientSetting[] = [
+  {
+    key: 'api_key',
+    variable: 'ILLUMINATOR_API_KEY',
+    isSecret: true,
+    option: named('apiKey'),
+  },
+  { key: 'base_url', alias: 'url', variable: 'ILLUMINATOR_URL', option: named('url') },
+  { key: 'model', variable: 'ILLUMINATOR_MODEL', option: named('model') },
+  { key: 'timeout', option: named('timeout') },
+  { key: 'max_retries', option: named('maxRetries') },
+  { key: 'retry_delay', option: named('retryDelay') },
+  { key: 'max_tokens', option: named('maxTokens') },
+  { key: 'temperature', option: named('temperature') },
+  { key: 'top_p', option: named('topP') },
+  { key: 'system_message', option: named('systemMessage') },
+]
+
+/**
+ * @param where what the name stands in, for the message
+ * @throws UsageError for a name that is not known, with the nearest
+ */
+export function clientSetting(name: string, where = ''): ClientSetting {
+  const wanted = name.replaceAll('-', '_').toLowerCase()
+  const found = CLIENT_SETTINGS.find(({ key, alias }) => key === wanted || alias === wanted)
+  if (found) return found
+  const known = CLIENT_SETTINGS.map(({ key }) => key)
+  throw new UsageError(
+    `There is no setting ${JSON.stringify(name)}${where}; ${suggestion(name, known)}`,
+  )
+}
