@@ -4,11 +4,15 @@
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
+import { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { DEFAULT_MODEL, defaultModelsFolder, resolveModel } from '../engine/hub/index.ts'
+import { SLOW } from '../test/slow-adapter.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
 const run = promisify(execFile)
@@ -56,6 +60,97 @@ describe.skipIf('missing' in found)('examples [needs the default model]', () => 
     expect(stderr).toMatch(/pipelines: done[\s\S]*\d+ tokens, ended by (stop|length)/)
   })
 
+  // Each loads the model anew.
+  describe.skipIf(SLOW)('and those that take their time', () => {
+    test('chat-bot.mjs remembers the conversation, line by line from a pipe', async () => {
+      const talk = execFile(process.execPath, [join(ROOT, 'examples', 'chat-bot.mjs')], { env })
+      const ended = once(talk, 'exit')
+      const said = text(talk.stdout ?? Readable.from([]))
+      talk.stdin?.end('What is the capital of France?\nRepeat that, please.\n')
+      expect(await ended).toEqual([0, null])
+      expect((await said).match(/Paris/g)).toHaveLength(2)
+    })
+
+    test('batch-summaries.mjs tells of every file, in order, and computes the shared prompt once', async () => {
+      const files = ['README.md', 'CONTRIBUTING.md', 'docs/architecture.md']
+      const { stdout, stderr } = await example('batch-summaries.mjs', ...files)
+      const lines = stdout
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as Summary)
+      expect(lines.map(({ file }) => file)).toEqual(files)
+      for (const { summary } of lines) expect(summary.length).toBeGreaterThan(5)
+      const [, cached] = /(\d+) of \d+ prompt tokens/.exec(stderr) ?? []
+      expect(Number(cached)).toBeGreaterThan(0)
+    })
+
+    test('structured-logs.mjs logs JSON with counts and without texts', async () => {
+      const { stdout, stderr } = await example('structured-logs.mjs', 'Once upon a time')
+      expect(stdout.length).toBeGreaterThan(20)
+      const lines = stderr
+        .trim()
+        .split('\n')
+        .filter((line) => line.startsWith('{'))
+      const logged = lines.map((line) => JSON.parse(line) as { msg: string })
+      const said = logged.map(({ msg }) => msg)
+      expect(said).toEqual(expect.arrayContaining(['loaded', 'answered', 'refused', 'GPU bytes']))
+      expect(logged.find(({ msg }) => msg === 'answered')).toMatchObject({ completionTokens: 30 })
+      expect(logged.find(({ msg }) => msg === 'refused')).toMatchObject({ param: 'temperature' })
+      expect(stderr).not.toContain('Once upon')
+    })
+
+    test('express.mjs streams, refuses what is wrong, and ends with SIGTERM', async () => {
+      const settings = { ...env, PORT: '0' }
+      const server = spawn(process.execPath, [join(ROOT, 'examples', 'express.mjs')], {
+        env: settings,
+        stdio: ['ignore', 'pipe', 'inherit'],
+      })
+      try {
+        const url = await urlIn(server)
+        const post = (body: unknown) =>
+          fetch(`${url}/chat`, {
+            method: 'POST',
+            headers: { 'content-type': 'application/json' },
+            body: JSON.stringify(body),
+          })
+        expect(await (await post({ message: 'What is the capital of France?' })).text()).toContain(
+          'Paris',
+        )
+        expect((await post({})).status).toBe(400)
+        expect((await post({ message: 'long '.repeat(10_000) })).status).toBe(400)
+      } finally {
+        const ended = once(server, 'exit')
+        server.kill('SIGTERM')
+        expect(await ended).toEqual([0, null])
+      }
+    })
+
+    test('the Next.js route streams, and says what is wrong', async () => {
+      const script = `
+        import { POST } from ${JSON.stringify(join(ROOT, 'examples/nextjs/app/api/chat/route.mjs'))}
+        const ask = async (content) => {
+          const body = JSON.stringify({ messages: [{ role: 'user', content }] })
+          const response = await POST(new Request('http://x/api/chat', { method: 'POST', body }))
+          console.log(response.status, await response.text())
+        }
+        await ask('What is the capital of France?')
+        await ask('long '.repeat(10000))
+        await (await globalThis.illuminator).close()`
+      const flags = ['--input-type=module', '--eval', script]
+      const { stdout } = await run(process.execPath, flags, { cwd: ROOT, env })
+      expect(stdout).toMatch(/^200 .*Paris/)
+      expect(stdout).toMatch(/^400 \{"error":"The prompt has \d+ tokens/m)
+    })
+
+    test.each(snippets('docs/library.md'))('docs/library.md, under %j', async (_, code) => {
+      const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', code], {
+        cwd: ROOT,
+        env,
+      })
+      expect(stdout).not.toBe('')
+    })
+  })
+
   test('server-client.mjs talks with a server', async () => {
     const main = join(ROOT, 'dist', 'cli', 'main.js')
     const server = spawn(process.execPath, [main, 'serve', '--port', '0'], {
@@ -74,6 +169,31 @@ describe.skipIf('missing' in found)('examples [needs the default model]', () => 
     }
   })
 })
+
+/** The JavaScript of a page, each with the heading it stands under. */
+function snippets(page: string): (readonly [string, string])[] {
+  const sections = readFileSync(join(ROOT, page), 'utf8').split(/^## /m)
+  return sections.flatMap((section) => {
+    const heading = section.slice(0, section.indexOf('\n'))
+    return [...section.matchAll(/```js\n(.*?)```/gs)].map(
+      ([, code = '']) => [heading, code] as const,
+    )
+  })
+}
+
+interface Summary {
+  file: string
+  summary: string
+}
+
+async function urlIn({ stdout }: ChildProcess): Promise<string> {
+  if (!stdout) throw new Error('the server has no stdout')
+  for await (const line of createInterface({ input: stdout })) {
+    const url = /listening on (\S+)/.exec(line)?.[1]
+    if (url) return url
+  }
+  throw new Error('the server ended before it listened')
+}
 
 /** The address that a server prints, once it prints that it is ready. */
 async function readyUrl(server: ChildProcess): Promise<string> {
