@@ -138,7 +138,15 @@ export interface ChatMessage {
 }
 
 export type Progress =
-  | { phase: 'download'; file: string; done: number; total: number; source: string }
+  /** Several files come at once. `note`: why nothing comes for a while. */
+  | {
+      phase: 'download'
+      file: string
+      done: number
+      total: number
+      source: string
+      note?: string
+    }
   /** An adapter has to be fetched first: `message` says which. */
   | { phase: 'adapter'; message: string; done: number; total: number }
   | { phase: 'weights'; done: number; total: number }

@@ -3,37 +3,32 @@
  * misbehave. Everything it was asked is kept.
  */
 import { createHash } from 'node:crypto'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { listedAs, type Served, sendFile } from './file-fixture.ts'
 
-export interface Served {
-  content: Uint8Array
-  /** With LFS the SHA-256 is stated, else git's SHA-1. */
-  isLfs?: boolean
-  /** What the listing says, where it lies. */
-  statedHash?: string
-  statedBytes?: number
-  /** Connections are cut after this many bytes of the body, this many times. */
-  cutAfter?: number
-  cuts?: number
-  /** Instead of being cut, the connection stays open and brings nothing more. */
-  hangs?: boolean
-  /** Ranges are ignored (status 200 and the whole file). */
-  ignoresRange?: boolean
-  /** Answers with this status, this many times (default: always). */
-  status?: number
-  statuses?: number
-}
+export type { Served } from './file-fixture.ts'
 
 export interface FixtureHub {
   url: string
-  /** Method, address and range of each request. */
+  /** Address and range of each request. */
   requests: string[]
+  /** Headers of each request, by address: the last one's. */
+  headers: Map<string, IncomingHttpHeaders>
+  /** Files that were being sent at once, at most. */
+  most: number
   files: Map<string, Served>
   /** When set, requests without it get 401. */
   token: string | undefined
-  /** When set, the listing is answered with this status. */
-  listStatus: number | undefined
+  /** When set, the API answers with this, this many times (default: always). */
+  refusal: { status: number; headers?: Record<string, string>; times?: number } | undefined
+  /** The hub does not say which commit a revision is. */
+  hasNoCommits: boolean
   pageSize: number
   close(): Promise<void>
 }
@@ -45,9 +40,12 @@ export async function startHub(files: Readonly<Record<string, Served>>): Promise
   const hub: FixtureHub = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     requests: [],
+    headers: new Map(),
+    most: 0,
     files: new Map(Object.entries(files)),
     token: undefined,
-    listStatus: undefined,
+    refusal: undefined,
+    hasNoCommits: false,
     pageSize: 100,
     close: () =>
       new Promise((resolve) => {
@@ -58,68 +56,57 @@ export async function startHub(files: Readonly<Record<string, Served>>): Promise
   return hub
 }
 
+/** The commit that every revision of the hub is of: it changes with its files. */
+export function commitOf(hub: FixtureHub): string {
+  const listing = [...hub.files].map(([path, file]) => listedAs(path, file))
+  return createHash('sha1').update(JSON.stringify(listing)).digest('hex')
+}
+
+const busy = new WeakMap<FixtureHub, number>()
+
 function answer(hub: FixtureHub, request: IncomingMessage, response: ServerResponse): void {
   const url = new URL(request.url ?? '/', hub.url)
-  const range = request.headers.range
+  const { range, authorization } = request.headers
   hub.requests.push(`${url.pathname}${range === undefined ? '' : ` ${range}`}`)
-  if (hub.token !== undefined && request.headers.authorization !== `Bearer ${hub.token}`) {
+  hub.headers.set(url.pathname, request.headers)
+  const [, name] = /^\/owner\/model\/resolve\/[^/]+\/(.+)$/.exec(url.pathname) ?? []
+  const file = hub.files.get(name ?? '')
+  if (hub.token !== undefined && authorization !== `Bearer ${hub.token}`) {
     response.writeHead(401).end()
-  } else if (/^\/api\/models\/owner\/model\/tree\/[^/]+$/.test(url.pathname)) {
-    list(hub, url, response)
+  } else if (/^\/api\/models\/owner\/model\/(tree|revision)\/[^/]+$/.test(url.pathname)) {
+    answerApi(hub, url, response)
+  } else if (file === undefined) {
+    const what = url.pathname.startsWith('/api/') ? 'RepoNotFound' : 'EntryNotFound'
+    response.writeHead(404, { 'x-error-code': what }).end()
+  } else if (file.redirectsTo !== undefined) {
+    response.writeHead(302, { location: `${file.redirectsTo}${url.pathname}` }).end()
   } else {
-    const [, name] = /^\/owner\/model\/resolve\/[^/]+\/(.+)$/.exec(url.pathname) ?? []
-    const file = hub.files.get(name ?? '')
-    if (file === undefined) response.writeHead(404).end()
-    else send(file, range, response)
+    const now = (busy.get(hub) ?? 0) + 1
+    busy.set(hub, now)
+    hub.most = Math.max(hub.most, now)
+    response.on('close', () => busy.set(hub, (busy.get(hub) ?? 0) - 1))
+    sendFile(file, request.headers, response)
   }
 }
 
-function list(hub: FixtureHub, url: URL, response: ServerResponse): void {
-  if (hub.listStatus !== undefined) {
-    response.writeHead(hub.listStatus).end()
+function answerApi(hub: FixtureHub, url: URL, response: ServerResponse): void {
+  const { refusal } = hub
+  if (refusal !== undefined && (refusal.times ?? 1) > 0) {
+    if (refusal.times !== undefined) refusal.times -= 1
+    response.writeHead(refusal.status, refusal.headers).end()
     return
   }
-  const all = [...hub.files].map(([path, file]) => describe(path, file))
-  const from = Number(url.searchParams.get('cursor') ?? 0)
   const headers: Record<string, string> = { 'content-type': 'application/json' }
+  if (url.pathname.includes('/revision/')) {
+    const facts = { id: 'owner/model', ...(hub.hasNoCommits ? {} : { sha: commitOf(hub) }) }
+    response.writeHead(200, headers).end(JSON.stringify(facts))
+    return
+  }
+  const all = [...hub.files].map(([path, file]) => listedAs(path, file))
+  const from = Number(url.searchParams.get('cursor') ?? 0)
   if (from + hub.pageSize < all.length) {
     url.searchParams.set('cursor', String(from + hub.pageSize))
     headers.link = `<${url.href}>; rel="next"`
   }
   response.writeHead(200, headers).end(JSON.stringify(all.slice(from, from + hub.pageSize)))
-}
-
-function describe(path: string, file: Served) {
-  const { content } = file
-  const size = file.statedBytes ?? content.length
-  const git = createHash('sha1').update(`blob ${content.length}\0`).update(content).digest('hex')
-  const sha256 = createHash('sha256').update(content).digest('hex')
-  if (!file.isLfs) return { type: 'file', path, size, oid: file.statedHash ?? git }
-  const lfs = { oid: file.statedHash ?? sha256, size, pointerSize: 134 }
-  return { type: 'file', path, size, oid: 'f'.repeat(40), lfs }
-}
-
-function send(file: Served, range: string | undefined, response: ServerResponse): void {
-  if (file.status !== undefined && (file.statuses ?? 1) > 0) {
-    if (file.statuses !== undefined) file.statuses -= 1
-    response.writeHead(file.status).end()
-    return
-  }
-  const total = file.content.length
-  const from = file.ignoresRange ? 0 : Number(/^bytes=(\d+)-/.exec(range ?? '')?.[1] ?? 0)
-  const body = file.content.subarray(from)
-  response.writeHead(from > 0 ? 206 : 200, {
-    'content-length': body.length,
-    ...(from > 0 ? { 'content-range': `bytes ${from}-${total - 1}/${total}` } : {}),
-  })
-  if (file.cutAfter === undefined || (file.cuts ?? 0) <= 0) {
-    response.end(body)
-    return
-  }
-  file.cuts = (file.cuts ?? 0) - 1
-  response.write(body.subarray(0, file.cutAfter), () => {
-    if (file.hangs) return
-    // Left a moment, so that the bytes arrive before the connection goes.
-    setTimeout(() => response.destroy(), 20)
-  })
 }

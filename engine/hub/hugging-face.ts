@@ -1,31 +1,42 @@
 /**
  * Models from the Hugging Face hub (or a mirror with its API): the files of a repository are listed with their sizes
- * and hashes, the few that are needed are chosen, and each is downloaded and checked.
+ * and hashes, the few that are needed are chosen, and each is downloaded and checked, several at once.
  *
  * Why not `@huggingface/hub` (2.17 looked at): its download neither resumes nor retries nor checks hashes, writes to
  * the console, knows no offline mode, and brings WebAssembly for a second protocol. Listing, which it does well, is
- * the short half of this file.
+ * the short half of this.
  */
 import { statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Progress } from '../api.ts'
-import { isJsonObject, readJsonObject, reasonOf } from '../weights/json.ts'
-import { causeOf, DownloadError, downloadFile, type Expected, throwIfAborted } from './download.ts'
-import { DEFAULT_MODEL, type ModelId } from './model-id.ts'
+import { isJsonObject, readJsonObject } from '../weights/json.ts'
+import { downloadFile } from './download.ts'
+import { ContentError, DownloadError } from './failures.ts'
+import {
+  type ApiOptions,
+  explainRefusal,
+  fileUrl,
+  type HubFile,
+  hubEndpoint,
+  hubHeaders,
+  type Listing,
+  listFiles,
+} from './hub-api.ts'
+import { inParallel } from './in-parallel.ts'
+import type { ModelId } from './model-id.ts'
+import { type Expected, sizeOf } from './partial-file.ts'
 
-export interface HubOptions {
-  env: NodeJS.ProcessEnv
+export interface HubOptions extends ApiOptions {
   onProgress?: ((progress: Progress) => void) | undefined
-  signal?: AbortSignal | undefined
-  /** For tests: the pause between tries. */
-  pauseMs?: number
 }
 
-interface HubFile {
-  path: string
+/** A file that will be fetched. */
+interface Wanted extends HubFile {
   expected: Expected
 }
 
+/** Files that come at once: enough to fill a line that one connection does not. */
+const WIDTH = 4
 const INDEX = 'model.safetensors.index.json'
 const MAX_INDEX_BYTES = 100_000_000
 const SMALL_FILES = new Set([
@@ -37,142 +48,95 @@ const SMALL_FILES = new Set([
   'special_tokens_map.json',
 ])
 
-/** The hub's address: `HF_ENDPOINT`, else huggingface.co. */
-export function hubEndpoint(env: NodeJS.ProcessEnv): string {
-  return (env.HF_ENDPOINT || 'https://huggingface.co').replace(/\/+$/, '')
-}
-
-/** `HF_HUB_OFFLINE` as the Python library reads it. */
-export function isHubOffline(env: NodeJS.ProcessEnv): boolean {
-  return /^(1|true|yes|on)$/i.test(env.HF_HUB_OFFLINE ?? '')
-}
-
 /**
  * Downloads what the engine needs of a model into `folder`, which may hold part of it already.
  *
+ * @returns the commit that it is of; null on hubs that do not say
  * @throws DownloadError saying what failed and, where it helps, what to set; EngineError('aborted')
  */
 export async function downloadFromHub(
   model: ModelId,
   folder: string,
   options: HubOptions,
+): Promise<string | null> {
+  const listing = await listFiles(model, options)
+  try {
+    await downloadListed(model, listing, folder, options)
+    return listing.commit
+  } catch (error) {
+    if (!(error instanceof ContentError)) throw error
+    const later = await listFiles(model, options)
+    // The hub stands by what it stated.
+    if (JSON.stringify(later) === JSON.stringify(listing)) throw error
+    await downloadListed(model, later, folder, options)
+    return later.commit
+  }
+}
+
+async function downloadListed(
+  model: ModelId,
+  listing: Listing,
+  folder: string,
+  options: HubOptions,
 ): Promise<void> {
-  const files = await listFiles(model, options)
-  const small = files.filter((file) => SMALL_FILES.has(file.path) || file.path === INDEX)
-  if (!small.some((file) => file.path === 'config.json')) {
+  const { files } = listing
+  const small = files.filter(({ path }) => SMALL_FILES.has(path) || path === INDEX)
+  if (!small.some(({ path }) => path === 'config.json')) {
     throw new DownloadError(`${model.id} has no config.json, so it is not a model in this form`)
   }
-  const fetchAll = async (list: readonly HubFile[]) => {
-    for (const file of list) await fetchFile(model, file, folder, options)
-  }
-  await fetchAll(small)
-  const weights = await chooseWeights(model, files, folder)
+  const fetchAll = (list: readonly Wanted[]) =>
+    inParallel(list, WIDTH, options.signal, (file, signal) =>
+      fetchFile(model, listing, file, folder, { ...options, signal }),
+    )
+  await fetchAll(checkable(model, small))
+  const weights = checkable(model, await chooseWeights(model, files, folder))
   await checkSpace(folder, weights)
   await fetchAll(weights)
 }
 
+/** What cannot be checked is not fetched. */
+function checkable(model: ModelId, files: readonly HubFile[]): Wanted[] {
+  return files.map(({ path, expected }) => {
+    if (expected !== null) return { path, expected }
+    throw new DownloadError(
+      `${model.id}: the hub lists ${path} without a size and a hash to check it by; is HF_ENDPOINT a whole mirror?`,
+    )
+  })
+}
+
 async function fetchFile(
   model: ModelId,
-  file: HubFile,
+  listing: Listing,
+  file: Wanted,
   folder: string,
   options: HubOptions,
 ): Promise<void> {
-  const endpoint = hubEndpoint(options.env)
-  const revision = encodeURIComponent(model.revision ?? 'main')
-  const url = `${endpoint}/${model.id}/resolve/${revision}/${encodeURIComponent(file.path)}`
+  const { env, signal, pauseMs, onProgress } = options
   const total = file.expected.bytes
+  let done = 0
+  const tell = (note?: string) =>
+    onProgress?.({
+      phase: 'download',
+      file: file.path,
+      done,
+      total,
+      source: hubEndpoint(env),
+      ...(note === undefined ? {} : { note }),
+    })
   try {
-    await downloadFile(url, join(folder, file.path), file.expected, {
-      headers: requestHeaders(options.env),
-      signal: options.signal,
-      ...(options.pauseMs === undefined ? {} : { pauseMs: options.pauseMs }),
-      onBytes: (done) =>
-        options.onProgress?.({ phase: 'download', file: file.path, done, total, source: endpoint }),
+    await downloadFile(fileUrl(model, listing, file, env), join(folder, file.path), file.expected, {
+      headers: hubHeaders(env),
+      signal,
+      pauseMs,
+      onBytes(bytes) {
+        done = bytes
+        tell()
+      },
+      onWait: (milliseconds) => tell(`the server asks to wait ${Math.ceil(milliseconds / 1000)} s`),
     })
   } catch (error) {
-    throw error instanceof DownloadError ? explainStatus(error, model) : error
+    throw error instanceof DownloadError ? explainRefusal(error, model, env) : error
   }
-}
-
-/** Every file of the repository's top folder. */
-async function listFiles(model: ModelId, options: HubOptions): Promise<HubFile[]> {
-  const revision = encodeURIComponent(model.revision ?? 'main')
-  const first = `${hubEndpoint(options.env)}/api/models/${model.id}/tree/${revision}?recursive=true`
-  const files: HubFile[] = []
-  for (let url: string | null = first; url !== null; ) {
-    const response: Response = await request(url, model, options)
-    const entries: unknown = await response.json().catch((cause: unknown) => {
-      throwIfAborted(options.signal)
-      const why = reasonOf(cause)
-      throw new DownloadError(`${first}: the answer is no JSON (${why})`, undefined, { cause })
-    })
-    if (!Array.isArray(entries)) throw new DownloadError(`${first}: the answer is not a list`)
-    files.push(...entries.flatMap(readEntry))
-    url = nextPage(response, first)
-  }
-  return files
-}
-
-/** The first answer must come within seconds, so that a machine without network goes on to other sources. */
-async function request(url: string, model: ModelId, options: HubOptions): Promise<Response> {
-  const seconds = Number(options.env.HF_HUB_ETAG_TIMEOUT) || 5
-  const timeout = AbortSignal.timeout(seconds * 1000)
-  const signal = options.signal ? AbortSignal.any([timeout, options.signal]) : timeout
-  for (let attempt = 1; ; attempt++) {
-    try {
-      const response = await fetch(url, { headers: requestHeaders(options.env), signal })
-      if (response.ok) return response
-      if (response.status < 500 || attempt === 3) {
-        throw explainStatus(
-          new DownloadError(`${url}: the server answered ${response.status}`, response.status),
-          model,
-        )
-      }
-    } catch (cause) {
-      throwIfAborted(options.signal)
-      if (cause instanceof DownloadError) throw cause
-      const code = (causeOf(cause) as NodeJS.ErrnoException).code
-      const isDropped = code === 'ECONNRESET' || code === 'UND_ERR_SOCKET'
-      if (!isDropped || attempt === 3) {
-        const why = timeout.aborted ? `no answer in ${seconds} s` : reasonOf(causeOf(cause))
-        throw new DownloadError(`${url}: no connection (${why})`, undefined, { cause })
-      }
-    }
-  }
-}
-
-function requestHeaders(env: NodeJS.ProcessEnv): Record<string, string> {
-  const token = env.HF_TOKEN?.trim()
-  return {
-    'user-agent': 'illuminator',
-    ...(token ? { authorization: `Bearer ${token}` } : {}),
-  }
-}
-
-function readEntry(entry: unknown): HubFile[] {
-  if (!isJsonObject(entry) || entry.type !== 'file') return []
-  const { path, size, oid, lfs } = entry
-  // Only plain names: a path from the network never chooses a folder on this machine.
-  if (typeof path !== 'string' || !/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(path)) return []
-  const stated = isJsonObject(lfs)
-    ? { kind: 'sha256', hex: lfs.oid }
-    : { kind: 'git-sha1', hex: oid }
-  const bytes = isJsonObject(lfs) && typeof lfs.size === 'number' ? lfs.size : size
-  const length = stated.kind === 'sha256' ? 64 : 40
-  if (typeof bytes !== 'number' || typeof stated.hex !== 'string') return []
-  if (!new RegExp(`^[0-9a-f]{${length}}$`).test(stated.hex) || !Number.isSafeInteger(bytes)) {
-    return []
-  }
-  const kind = stated.kind === 'sha256' ? 'sha256' : 'git-sha1'
-  return [{ path, expected: { bytes, hash: { kind, hex: stated.hex } } }]
-}
-
-/** The next page of a long listing; never on another host, since the token goes with the request. */
-function nextPage(response: Response, first: string): string | null {
-  const link = /<([^>]+)>\s*;\s*rel="next"/.exec(response.headers.get('link') ?? '')?.[1]
-  if (link === undefined) return null
-  const url = new URL(link, first)
-  return url.origin === new URL(first).origin ? url.href : null
 }
 
 /** The shards that the index names, else model.safetensors, else every safetensors file. */
@@ -198,22 +162,15 @@ async function chooseWeights(
   )
 }
 
-async function checkSpace(folder: string, files: readonly HubFile[]): Promise<void> {
-  const needed = files.reduce((sum, file) => sum + file.expected.bytes, 0)
+/** Room for what has not come yet. */
+async function checkSpace(folder: string, files: readonly Wanted[]): Promise<void> {
+  let needed = 0
+  for (const { path, expected } of files) {
+    needed += Math.max(0, expected.bytes - (await sizeOf(join(folder, path))))
+  }
   const { bavail, bsize } = await statfs(folder)
   if (bavail * bsize >= needed) return
   throw new DownloadError(
-    `the weights take ${needed} bytes, but only ${bavail * bsize} are free in ${folder}; free some, or set ILLUMINATOR_MODELS to a folder elsewhere`,
+    `the weights take ${needed} more bytes, but only ${bavail * bsize} are free in ${folder}; free some, or set ILLUMINATOR_MODELS to a folder elsewhere`,
   )
-}
-
-function explainStatus(error: DownloadError, { id, revision }: ModelId): DownloadError {
-  const at = revision === undefined ? id : `${id} at revision ${revision}`
-  const hint = {
-    401: `${at} does not exist or is private: check the name, or set HF_TOKEN to a token that may read it`,
-    403: `this token may not read ${at}: accept the model's terms on its page, or set HF_TOKEN to another token`,
-    404: `there is no ${at} (an example of an id: ${DEFAULT_MODEL})`,
-  }[error.status ?? 0]
-  if (hint === undefined) return error
-  return new DownloadError(`${error.message}: ${hint}`, error.status, { cause: error })
 }

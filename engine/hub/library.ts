@@ -1,9 +1,15 @@
 /** The models on this machine: which folders are whole, what they hold, and removing them. */
-import { readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
 import { EngineError } from '../errors.ts'
 import { isJsonObject } from '../weights/json.ts'
-import { defaultModelsFolder, folderOf, parseModelId, RESERVED_ENDING } from './model-id.ts'
+import {
+  defaultModelsFolder,
+  folderOf,
+  type ModelId,
+  parseModelId,
+  RESERVED_ENDING,
+} from './model-id.ts'
 
 /** One model in the models folder. */
 export interface StoredModel {
@@ -18,10 +24,22 @@ export interface StoredModel {
   contextLength: number | null
 }
 
+/** Where a model came from, as the folder itself keeps it. */
+export interface Origin {
+  source: string
+  /** What was asked for; null: the hub's `main`. */
+  revision: string | null
+  /** What the revision pointed to then; null where the source has no commits. */
+  commit: string | null
+  /** When, in ISO 8601. */
+  fetched: string | null
+}
+
 /** Where each source keeps what it has fetched so far, beside the model's folder. */
 export const PARTIALS = ['.hub.partial', '.wheel.partial'] as const
 
 const INDEX = 'model.safetensors.index.json'
+const ORIGIN = 'illuminator.json'
 
 /**
  * Why a folder is not a whole model, or null when it is one: config.json is there, and all of its safetensors.
@@ -40,6 +58,29 @@ export async function whyIncomplete(folder: string): Promise<string | null> {
   const map = isJsonObject(index) && isJsonObject(index.weight_map) ? index.weight_map : {}
   const missing = [...new Set(Object.values(map))].filter((name) => !names.includes(String(name)))
   return missing.length > 0 ? `it lacks ${missing.join(', ')}` : null
+}
+
+/** Notes in a folder that was fetched where it came from. */
+export async function writeOrigin(
+  folder: string,
+  { source, id, revision, commit }: ModelId & { source: string; commit: string | null },
+): Promise<void> {
+  const fetched = new Date().toISOString()
+  const origin = { source, id, revision: revision ?? null, commit, fetched }
+  await writeFile(join(folder, ORIGIN), `${JSON.stringify(origin, null, 2)}\n`)
+}
+
+/** Where the model in a folder came from; null where nothing was noted. */
+export async function readOrigin(folder: string): Promise<Origin | null> {
+  const noted = await readJson(join(folder, ORIGIN))
+  if (!isJsonObject(noted) || typeof noted.source !== 'string') return null
+  const text = (value: unknown) => (typeof value === 'string' ? value : null)
+  return {
+    source: noted.source,
+    revision: text(noted.revision),
+    commit: text(noted.commit),
+    fetched: text(noted.fetched),
+  }
 }
 
 /** The whole models under a folder (two levels deep), by id. An absent folder holds none. */

@@ -13,7 +13,7 @@ import yauzl from 'yauzl'
 import type { Progress } from '../api.ts'
 import { reasonOf } from '../weights/json.ts'
 import { checksumFile } from './checksum.ts'
-import { DownloadError, throwIfAborted } from './download.ts'
+import { DownloadError, throwIfAborted } from './failures.ts'
 import { importGguf } from './gguf-import.ts'
 
 /** What is fetched, and what it must be. */
