@@ -110,6 +110,7 @@ export function createApp(options: AppOptions, deps: Deps = depsOf(options)): Ho
   const app = new Hono<Env>()
   app.use(async (c, next) => {
     c.set('requestId', requestId(c.req.header('x-request-id')))
+    c.set('arrivedAt', performance.now())
     c.set('dialect', dialectOf(c.req.path))
     await next()
     c.header('x-request-id', c.var.requestId)

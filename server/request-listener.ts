@@ -6,6 +6,7 @@ import { ApiError, toHttpError } from './contract/errors.ts'
 import { type OnRequested, withoutApp } from './observe/requested.ts'
 import { requestId } from './request-id.ts'
 import { eventsIn, writeEvents } from './sse.ts'
+import { tellStillWorking } from './still-working.ts'
 
 type Fetch = (request: Request, bindings: HttpBindings) => Response | Promise<Response>
 
@@ -18,7 +19,8 @@ export function requestListener(
   const answer = async (request: Request, bindings: object): Promise<Response> => {
     const { incoming, outgoing } = bindings as HttpBindings
     reached.add(outgoing as ServerResponse)
-    const response = await fetch(request, { incoming, outgoing })
+    const head = fetch(request, { incoming, outgoing })
+    const response = await tellStillWorking(incoming, outgoing as ServerResponse, head)
     const events = eventsIn(response)
     if (!events) return response
     writeEvents(events, response, outgoing).catch((error: unknown) =>

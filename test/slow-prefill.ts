@@ -1,6 +1,6 @@
 /**
  * A prompt that takes minutes, and how soon a stream begins: the `openai` package with its own defaults waits for a
- * fake engine's first token, while others open streams. The server is a process of its own. Run by hand:
+ * fake engine's first token, streamed and whole, while others open streams. The server is a process of its own. Run by hand:
  * `node --import ./test/run-typescript.mjs test/slow-prefill.ts --prefill 400 --streams 200 --together 100`
  */
 import { type ChildProcess, spawn } from 'node:child_process'
@@ -76,11 +76,13 @@ const { url, child } = await startServer()
 const wire = await tapWire(url)
 const client = new OpenAI({ apiKey: 'x', baseURL: `http://127.0.0.1:${wire.port}/v1` })
 const began = performance.now()
-const stream = await client.chat.completions.create({
-  model: MODEL,
-  messages: [{ role: 'user', content: 'x' }],
-  stream: true,
-})
+const seconds = () => ((performance.now() - began) / 1000).toFixed(1)
+const messages = [{ role: 'user' as const, content: 'x' }]
+const whole = new OpenAI({ apiKey: 'x', baseURL: `${url.href}v1` }).chat.completions
+  .create({ model: MODEL, messages })
+  .then(({ choices }) => `'${choices[0]?.message.content}' after ${seconds()} s`)
+  .catch((error: unknown) => `${error} after ${seconds()} s`)
+const stream = await client.chat.completions.create({ model: MODEL, messages, stream: true })
 
 const oneByOne: number[] = []
 for (let i = 0; i < streams; i++) oneByOne.push(await firstByte(url))
@@ -92,11 +94,14 @@ let text = ''
 for await (const { choices } of stream) text += choices[0]?.delta.content ?? ''
 const silence = longestSilence(wire.times)
 console.log(
-  `openai, its defaults: '${text}' after ${((performance.now() - began) / 1000).toFixed(1)} s; ` +
+  `openai, its defaults, streamed: '${text}' after ${seconds()} s; ` +
     `${wire.text().match(/: keep-alive/g)?.length} comments, longest silence ${silence.toFixed(0)} ms (wanted ≤ ${MOST_SILENCE} ms)`,
 )
+const wholeAnswer = await whole
+console.log(`openai, its defaults, whole: ${wholeAnswer}`)
 const isGood =
   text === 'one two three' &&
+  wholeAnswer.startsWith(`'${text}'`) &&
   silence <= MOST_SILENCE &&
   [...oneByOne, ...atOnce].every((time) => time <= MOST_FIRST_BYTE)
 process.exitCode = isGood ? 0 : 1

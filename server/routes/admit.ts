@@ -7,7 +7,7 @@ import { ApiError } from '../contract/errors.ts'
 import { MAX_BODY_BYTES, parseJson, readCapped, validate } from '../contract/parse.ts'
 import type { Lease } from '../models/served-model.ts'
 import { eventsIn, sseResponse } from '../sse.ts'
-import { errorFrame, settlesWithin } from './answer.ts'
+import { errorFrame, settlesInTime } from './answer.ts'
 import type { Deps, RequestContext } from './env.ts'
 import { askedOf } from './job.ts'
 import { ModelWait } from './model-wait.ts'
@@ -66,7 +66,7 @@ async function streamLater(
   later: (lease: Lease) => Promise<Response>,
 ): Promise<Response> {
   const { deps } = wait
-  await settlesWithin(wait.lease, deps.admissionMs)
+  await settlesInTime(c, deps, wait.lease)
   let leave = () => wait.abort()
   async function* events(): AsyncGenerator<string, void> {
     try {

@@ -43,7 +43,7 @@ export async function answerStream(
   try {
     const chunks = job.chunks()
     const first = chunks.next()
-    await settlesWithin(first, deps.admissionMs)
+    await settlesInTime(c, deps, first)
     const events = eventsOf(c, deps, job, frames(resume(first, chunks)))
     return sseResponse(events, {
       keepAliveMs: deps.keepAliveMs,
@@ -107,14 +107,20 @@ async function* resume(
   }
 }
 
-/** Waits for a promise, at most so long; rejects when it does. A later rejection is seen by whoever awaits it next. */
-export async function settlesWithin(
+/**
+ * Waits for a promise, for as long as a stream may before its first byte; rejects when it does. The time until here
+ * counts: where many come at once, the last ones have waited for the others already. A later rejection is seen by
+ * whoever awaits it next.
+ */
+export async function settlesInTime(
+  c: RequestContext,
+  { admissionMs }: Deps,
   promise: Promise<unknown>,
-  milliseconds: number,
 ): Promise<void> {
+  const remaining = Math.max(0, c.var.arrivedAt + admissionMs - performance.now())
   let timer: NodeJS.Timeout | undefined
   const timeout = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, milliseconds)
+    timer = setTimeout(resolve, remaining)
   })
   try {
     // The race subscribes to `promise`, so its later rejection never counts as unhandled.

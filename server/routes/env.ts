@@ -45,6 +45,8 @@ export interface Deps {
 export interface Env {
   Variables: {
     requestId: string
+    /** When it came, on the clock of `performance.now()`. */
+    arrivedAt: number
     dialect: Dialect
     caller: Caller
     /** Once the body is read. */
