@@ -18,7 +18,7 @@ export interface CliEngine extends ServedEngine {
 /** The models folder as the commands see it. */
 export type Hub = Pick<
   typeof import('../engine/hub/index.ts'),
-  'DEFAULT_MODEL' | 'listModels' | 'modelIdOf' | 'removeModel' | 'resolveModel'
+  'DEFAULT_MODEL' | 'listModels' | 'modelIdOf' | 'readOrigin' | 'removeModel' | 'resolveModel'
 >
 
 export interface Parts {

@@ -1,11 +1,11 @@
 /** Progress of long work on stderr: bars on a terminal, a few plain lines elsewhere (a log is no place for a bar). */
-import { SingleBar } from 'cli-progress'
+import { MultiBar, type SingleBar } from 'cli-progress'
 import type { Progress } from '../engine/api.ts'
 import { type Io, note } from './io.ts'
 
 export interface ProgressReport {
   report(progress: Progress): void
-  /** Ends an open bar, so that what follows begins on a line of its own. */
+  /** Ends open bars, so that what follows begins on a line of its own. */
   stop(): void
 }
 
@@ -22,36 +22,53 @@ function label(progress: Progress): string {
   return progress.phase === 'adapter' ? progress.message : VERB[progress.phase]
 }
 
+const noteOf = (progress: Progress): string | undefined =>
+  progress.phase === 'download' ? progress.note : undefined
+
 /** Bytes as MB; pipelines are counted. */
 function amount(progress: Progress, value: number): string {
   const counted = progress.phase === 'pipelines' || progress.phase === 'adapter'
   return counted ? String(value) : `${(value / 1e6).toFixed(1)} MB`
 }
 
+/** A bar for each thing that is under way. One that is done becomes a line above those that are not. */
 function bars(io: Io): ProgressReport {
-  let current: { label: string; bar: SingleBar } | null = null
+  let all: MultiBar | null = null
+  const open = new Map<string, SingleBar>()
   const stop = () => {
-    current?.bar.stop()
-    current = null
+    all?.stop()
+    all = null
+    open.clear()
+  }
+  const begin = (name: string, total: number): SingleBar => {
+    all ??= new MultiBar({
+      stream: io.stderr,
+      hideCursor: true,
+      format: '{name} [{bar}] {percentage}% | {amounts} | {eta_formatted}{why}',
+      barsize: 24,
+      etaBuffer: 50,
+    })
+    const bar = all.create(total, 0, { name, amounts: '', why: '' })
+    open.set(name, bar)
+    return bar
   }
   return {
     report(progress) {
       const name = label(progress)
-      if (current?.label !== name) {
-        stop()
-        const bar = new SingleBar({
-          stream: io.stderr,
-          hideCursor: true,
-          format: '{name} [{bar}] {percentage}% | {amounts} | {eta_formatted}',
-          barsize: 24,
-        })
-        bar.start(progress.total, 0, { name, amounts: '' })
-        current = { label: name, bar }
-      }
-      const amounts = `${amount(progress, progress.done)} of ${amount(progress, progress.total)}`
-      current.bar.setTotal(progress.total)
-      current.bar.update(progress.done, { amounts })
-      if (progress.done >= progress.total) stop()
+      const { done, total } = progress
+      const isDone = done >= total
+      // What is there already needs no bar.
+      if (isDone && !open.has(name) && open.size > 0) return
+      const bar = open.get(name) ?? begin(name, total)
+      const amounts = `${amount(progress, done)} of ${amount(progress, total)}`
+      bar.setTotal(total)
+      const why = noteOf(progress)
+      bar.update(done, { amounts, why: why ? ` (${why})` : '' })
+      if (!isDone) return
+      if (open.size === 1) return stop()
+      all?.log(`${name}: ${amount(progress, total)}\n`)
+      all?.remove(bar)
+      open.delete(name)
     },
     stop,
   }
@@ -60,19 +77,22 @@ function bars(io: Io): ProgressReport {
 const STEPS = 4
 
 function lines(tell: (line: string) => void): ProgressReport {
-  let last = ''
+  /** By label: how far each was when it was last told. */
+  const told = new Map<string, string>()
   return {
     report(progress) {
+      const name = label(progress)
       const share = progress.total > 0 ? progress.done / progress.total : 0
-      const step = `${label(progress)} ${Math.floor(share * STEPS)}`
-      if (step === last) return
-      last = step
+      const why = noteOf(progress)
+      const step = `${Math.floor(share * STEPS)}${why ?? ''}`
+      if (told.get(name) === step) return
+      told.set(name, step)
       if (progress.phase === 'adapter') {
         tell(progress.message)
         return
       }
       const total = amount(progress, progress.total)
-      tell(`${label(progress)}: ${Math.floor(share * 100)}% of ${total}`)
+      tell(`${name}: ${Math.floor(share * 100)}% of ${total}${why ? ` (${why})` : ''}`)
     },
     stop() {},
   }

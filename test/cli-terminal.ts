@@ -53,6 +53,7 @@ export function start(args: readonly string[], setting: Setting = {}) {
       DEFAULT_MODEL: 'HuggingFaceTB/SmolLM2-135M-Instruct',
       listModels: async () => [],
       modelIdOf: async (id) => id,
+      readOrigin: async () => null,
       resolveModel: async (id) => ({ id, folder: `/models/${id}`, source: 'a fake' }),
       removeModel: async (id) => ({ folder: `/models/${id}`, bytes: 2e6 }),
       ...setting.hub,

@@ -25,8 +25,9 @@ export function addModels(program: Command, deps: Deps): void {
     .command('download')
     .alias('pull')
     .description('fetch a model')
-    .argument('[model]', 'Hugging Face id (default: SmolLM2-135M-Instruct)')
-    .action((model: string | undefined) => download(deps, model))
+    .argument('[model]', 'Hugging Face id, or id@revision (default: SmolLM2-135M-Instruct)')
+    .option('--json', 'print JSON')
+    .action((model: string | undefined, flags: Flags) => download(deps, model, flags))
   models
     .command('info')
     .alias('show')
@@ -39,7 +40,8 @@ export function addModels(program: Command, deps: Deps): void {
     .alias('rm')
     .description('delete a model from the models folder')
     .argument('<model>', 'id, as "models list" prints it')
-    .action((model: string) => remove(deps, model))
+    .option('--json', 'print JSON')
+    .action((model: string, flags: Flags) => remove(deps, model, flags))
 }
 
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`
@@ -56,20 +58,26 @@ async function list({ io, parts }: Deps, flags: Flags): Promise<void> {
   }
 }
 
-async function download({ io, parts }: Deps, model: string | undefined): Promise<void> {
+async function download(
+  { io, parts }: Deps,
+  model: string | undefined,
+  flags: Flags,
+): Promise<void> {
   const name = modelName(model)
-  const { DEFAULT_MODEL, resolveModel } = await parts.hub()
+  const { DEFAULT_MODEL, readOrigin, resolveModel } = await parts.hub()
   const controller = new AbortController()
   const release = io.onInterrupt(() => controller.abort())
   const progress = createProgress(io)
   try {
-    const { folder, source } = await resolveModel(name ?? DEFAULT_MODEL, {
+    const { id, folder, source } = await resolveModel(name ?? DEFAULT_MODEL, {
       signal: controller.signal,
       onProgress: (step) => progress.report(step),
     })
     progress.stop()
     note(io, `From: ${source}`)
-    await write(io.stdout, `${folder}\n`)
+    const { revision = null, commit = null } = (await readOrigin(folder)) ?? {}
+    const facts = { id, folder, source, revision, commit }
+    await write(io.stdout, flags.json ? `${JSON.stringify(facts, null, 2)}\n` : `${folder}\n`)
   } catch (error) {
     throw controller.signal.aborted ? new Interrupted('interrupted', { cause: error }) : error
   } finally {
@@ -79,10 +87,11 @@ async function download({ io, parts }: Deps, model: string | undefined): Promise
 }
 
 async function info(deps: Deps, model: string, flags: Flags): Promise<void> {
-  const { listModels, resolveModel } = await deps.parts.hub()
+  const { listModels, readOrigin, resolveModel } = await deps.parts.hub()
   const { id, folder } = await resolveModel(modelName(model) ?? model, { offline: true })
   const stored = (await listModels()).find((each) => each.folder === folder)
   const config = await readConfig(folder)
+  const origin = await readOrigin(folder)
   const facts = {
     id,
     folder,
@@ -95,6 +104,10 @@ async function info(deps: Deps, model: string, flags: Flags): Promise<void> {
     kv_heads: config.num_key_value_heads ?? config.num_attention_heads ?? null,
     vocabulary_size: config.vocab_size ?? null,
     context_length: config.max_position_embeddings ?? null,
+    source: origin?.source ?? null,
+    revision: origin?.revision ?? null,
+    commit: origin?.commit ?? null,
+    fetched: origin?.fetched ?? null,
   }
   if (flags.json) return write(deps.io.stdout, `${JSON.stringify(facts, null, 2)}\n`)
   const lines = Object.entries(facts).map(([name, value]) => {
@@ -115,8 +128,9 @@ async function readConfig(folder: string): Promise<Record<string, unknown>> {
   }
 }
 
-async function remove({ io, parts }: Deps, model: string): Promise<void> {
+async function remove({ io, parts }: Deps, model: string, flags: Flags): Promise<void> {
   const { removeModel } = await parts.hub()
   const { bytes, folder } = await removeModel(model)
+  if (flags.json) return write(io.stdout, `${JSON.stringify({ folder, bytes }, null, 2)}\n`)
   note(io, `Removed ${folder} (${megabytes(bytes)}).`)
 }
