@@ -5,13 +5,37 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
+import venv
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Callable, Optional
 
 import pytest
 
-ROOT = Path(__file__).parents[3]
+PROJECT = Path(__file__).parents[1]
+ROOT = PROJECT.parents[1]
+
+
+def _shared_folder() -> Optional[Path]:
+    """The folder of reference data beside a development checkout; a clean clone has none."""
+    named = os.environ.get("ILLUMINATOR_SHARED")
+    folder = Path(named) if named else ROOT.parent / "shared"
+    if folder.is_dir():
+        return folder
+    if named:
+        raise FileNotFoundError(f"ILLUMINATOR_SHARED is {named}, which is no folder.")
+    return None
+
+
+#: Read before the tests clean the environment.
+SHARED = _shared_folder()
+SERVER_ENVIRONMENT = {
+    **{name: value for name, value in os.environ.items() if not name.startswith("ILLUMINATOR_")},
+    "ILLUMINATOR_ADAPTER": os.environ.get("ILLUMINATOR_ADAPTER", "auto"),
+}
+
 NODE = ["node", "--import", "./test/run-typescript.mjs"]
 
 
@@ -30,6 +54,20 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def anyio_backend(request: pytest.FixtureRequest) -> object:
     return request.param
+
+
+@pytest.fixture
+def save(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a checkpoint with torch."""
+
+    def write(value: object, name: str = "checkpoint.pt", **options: object) -> Path:
+        import torch
+
+        path = tmp_path / name
+        torch.save(value, path, **options)
+        return path
+
+    return write
 
 
 @contextmanager
@@ -72,3 +110,46 @@ def keyed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]
     key = next(word for word in made.stdout.split() if word.startswith("sk-"))
     with fake_server(data) as address:
         yield address, key
+
+
+@contextmanager
+def real_server(model: Path) -> Iterator[str]:
+    """`illuminator serve` with a real model on whatever adapter there is."""
+    command = [*NODE, "cli/main.ts", "serve", "--model", str(model), "--port", "0"]
+    command += ["--data", ":memory:", "--log-level", "error"]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=SERVER_ENVIRONMENT, stdout=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdout is not None
+        try:
+            address = ""
+            for line in server.stdout:
+                address = line.split()[3] if " listens on " in line else address
+                if line.startswith("Ready:"):
+                    break
+            else:
+                pytest.fail("the server ended before it was ready; see its last words above")
+            yield address
+        finally:
+            server.terminate()
+            server.stdout.read()
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built as a user's pip would build it."""
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
+    subprocess.run([*command, "--wheel-dir", str(folder), str(PROJECT)], check=True)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="session")
+def fresh_python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of a fresh environment that has nothing but the wheel and what it asks for."""
+    folder = tmp_path_factory.mktemp("fresh")
+    venv.create(folder, with_pip=True)
+    python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
+    subprocess.run([str(python), "-m", "pip", "install", "--quiet", str(wheel)], check=True)
+    return python
