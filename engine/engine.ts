@@ -103,6 +103,14 @@ export class Engine {
     return this.#textParts().tokenizer.decode([...ids], { skipSpecial: false })
   }
 
+  /**
+   * What a token adds to an answer's text: bytes, which need not be whole characters; null for one that adds nothing,
+   * such as a control token. `first`: the answer begins with it.
+   */
+  tokenBytes(id: number, first = false): Uint8Array | null {
+    return this.#textParts().tokenizer.bytesOf(id, first)
+  }
+
   /** Logits after the last id (or after all), and a greedy continuation. Needs no tokenizer. Throws EngineError. */
   async logits(
     ids: readonly number[],

@@ -111,6 +111,10 @@ export class FakeEngine implements ServedEngine {
       .join('')
   }
 
+  tokenBytes(id: number): Uint8Array {
+    return Buffer.from(this.detokenize([id]))
+  }
+
   async close(): Promise<void> {
     this.closed = true
   }

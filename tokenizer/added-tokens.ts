@@ -4,6 +4,8 @@
  * choice: this is the one place where text can turn into a control token.
  */
 
+import type { Tokenizer as Library } from '@huggingface/tokenizers'
+
 /** One entry of `added_tokens` in tokenizer.json. */
 export interface AddedToken {
   id: number
@@ -98,4 +100,17 @@ export class AddedTokenSplitter {
 
 function isWholeWord(text: string, start: number, end: number): boolean {
   return !WORD.test(text[start - 1] ?? ' ') && !WORD.test(text[end] ?? ' ')
+}
+
+/** The added tokens of a tokenizer.json, as the library read it. */
+export function readAddedTokens(library: Library): AddedToken[] {
+  return [...library.get_added_tokens_decoder().values()].map((token) => ({
+    id: token.id,
+    content: token.content,
+    special: token.special,
+    normalized: token.normalized,
+    lstrip: token.lstrip,
+    rstrip: token.rstrip,
+    singleWord: token.single_word,
+  }))
 }

@@ -7,10 +7,10 @@
 import { join } from 'node:path'
 import { Environment, Interpreter, parse, tokenize } from '@huggingface/jinja'
 import { TokenizerError } from './errors.ts'
-import { isObject, readText } from './files.ts'
+import { isObject, readText, tokenContent } from './files.ts'
 import { guardedStrings } from './guard.ts'
 import { strftime } from './strftime.ts'
-import { type Tokenizer, tokenContent } from './tokenizer.ts'
+import type { Tokenizer } from './tokenizer.ts'
 
 type Program = ReturnType<typeof parse>
 

@@ -47,3 +47,10 @@ export async function readObject(folder: string, name: string): Promise<JsonObje
     `${join(folder, name)} holds ${Array.isArray(value) ? 'an array' : typeof value}, expected a JSON object.`,
   )
 }
+
+/** The text of a special token in tokenizer_config.json: a string, or an object with `content`. */
+export function tokenContent(value: unknown): string | undefined {
+  if (typeof value === 'string') return value
+  if (isObject(value) && typeof value.content === 'string') return value.content
+  return undefined
+}

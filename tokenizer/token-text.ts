@@ -94,6 +94,18 @@ function byteLevelBytes(token: string): Uint8Array {
   return Uint8Array.from(bytes)
 }
 
+/** A piece's share of a text, as bytes: at its start without what the plan drops there. */
+export function bytesOfPiece(piece: Piece, { strip }: DecodePlan, first: boolean): Uint8Array {
+  const bytes = typeof piece === 'string' ? new TextEncoder().encode(piece) : piece
+  const content = new TextEncoder().encode(strip?.content ?? '')
+  let from = 0
+  for (let count = first ? (strip?.count ?? 0) : 0; count > 0 && content.length > 0; count--) {
+    if (content.some((byte, at) => bytes[from + at] !== byte)) break
+    from += content.length
+  }
+  return bytes.subarray(from)
+}
+
 /** Where a stream gets its pieces: the piece of an id, and of an id that comes first. */
 export interface PieceSource {
   readonly plan: DecodePlan

@@ -6,10 +6,22 @@
 
 import { join } from 'node:path'
 import { Tokenizer as Library } from '@huggingface/tokenizers'
-import { type AddedToken, AddedTokenSplitter, type SplitOptions } from './added-tokens.ts'
+import {
+  type AddedToken,
+  AddedTokenSplitter,
+  readAddedTokens,
+  type SplitOptions,
+} from './added-tokens.ts'
 import { TokenizerError } from './errors.ts'
-import { isObject, type JsonObject, readObject } from './files.ts'
-import { type DecodePlan, type Piece, pieceOf, readDecodePlan, TextStream } from './token-text.ts'
+import { type JsonObject, readObject, tokenContent } from './files.ts'
+import {
+  bytesOfPiece,
+  type DecodePlan,
+  type Piece,
+  pieceOf,
+  readDecodePlan,
+  TextStream,
+} from './token-text.ts'
 
 export interface EncodeOptions {
   /** Add what the tokenizer puts around a text (for instance a beginning-of-text token). Default true. */
@@ -119,6 +131,17 @@ export class Tokenizer {
     })
   }
 
+  /**
+   * What a token adds to a text: bytes that need not be whole characters. Those of all tokens, joined, are the text that
+   * `decode` gives. Null for control tokens, which are left out of it, and for ids outside the vocabulary.
+   * @param first whether the text begins with it, since some tokenizers drop a space there
+   */
+  bytesOf(id: number, first = false): Uint8Array | null {
+    this.#plan ??= readDecodePlan(this.#decoder)
+    const piece = this.specialIds.has(id) ? undefined : this.#piece(id, first)
+    return piece === undefined ? null : bytesOfPiece(piece, this.#plan, first)
+  }
+
   /** The token as the vocabulary writes it (`Ġhello`), or undefined. */
   tokenText(id: number): string | undefined {
     return this.#model.vocab[id]
@@ -195,13 +218,6 @@ export class Tokenizer {
   }
 }
 
-/** The text of a special token in tokenizer_config.json: a string, or an object with `content`. */
-export function tokenContent(value: unknown): string | undefined {
-  if (typeof value === 'string') return value
-  if (isObject(value) && typeof value.content === 'string') return value.content
-  return undefined
-}
-
 function buildLibrary(json: JsonObject, config: JsonObject, source: string): Library {
   // The library wants these keys present; files on the hub leave null ones out.
   const defaults = { decoder: null, post_processor: null, pre_tokenizer: null, normalizer: null }
@@ -214,18 +230,6 @@ function buildLibrary(json: JsonObject, config: JsonObject, source: string): Lib
       { cause },
     )
   }
-}
-
-function readAddedTokens(library: Library): AddedToken[] {
-  return [...library.get_added_tokens_decoder().values()].map((token) => ({
-    id: token.id,
-    content: token.content,
-    special: token.special,
-    normalized: token.normalized,
-    lstrip: token.lstrip,
-    rstrip: token.rstrip,
-    singleWord: token.single_word,
-  }))
 }
 
 function readSpecialIds(

@@ -22,5 +22,7 @@ export interface ServedEngine {
   chat(messages: readonly ChatMessage[], options?: GenerateOptions): Generation
   tokenize(text: string): number[]
   detokenize(ids: readonly number[]): string
+  /** What a token adds to an answer's text (`first`: at its start); null: nothing. */
+  tokenBytes(id: number, first?: boolean): Uint8Array | null
   close(): Promise<void>
 }

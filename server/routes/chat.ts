@@ -65,7 +65,7 @@ function wholeAnswer(result: GenerateResult, heading: Heading, engine: ServedEng
     choices: result.choices.map(({ index, text, logprobs, finishReason }) => ({
       index,
       message: { role: 'assistant', content: text, refusal: null },
-      logprobs: wireLogprobs(logprobs, engine),
+      logprobs: wireLogprobs(logprobs, engine, true),
       finish_reason: finishReason,
     })),
     usage: wireUsage(result.usage),
@@ -104,7 +104,7 @@ async function* chatChunks(
     choices: [{ index, delta, logprobs: null, finish_reason: null, ...rest }],
   })
   let opened = false
-  for await (const { index, text, logprobs, finishReason, usage } of chunks) {
+  for await (const { index, text, ids, tokens, logprobs, finishReason, usage } of chunks) {
     if (!opened) {
       for (let choice = 0; choice < choices; choice++) {
         yield chunkOf(choice, { role: 'assistant', content: '' })
@@ -112,7 +112,8 @@ async function* chatChunks(
     }
     opened = true
     if (text !== '' || logprobs?.length) {
-      yield chunkOf(index, { content: text }, { logprobs: wireLogprobs(logprobs, engine) })
+      const wire = wireLogprobs(logprobs, engine, tokens === ids.length)
+      yield chunkOf(index, { content: text }, { logprobs: wire })
     }
     if (finishReason !== null) yield chunkOf(index, {}, { finish_reason: finishReason })
     if (usage !== null && wantsUsage) yield { ...base, choices: [], usage: wireUsage(usage) }
