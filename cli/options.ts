@@ -166,8 +166,8 @@ export function modelName(model: string | undefined): string | undefined {
   if (model !== undefined && PICKLES.test(model)) {
     throw new UsageError(
       `${model} is a PyTorch pickle, and opening a pickle runs the code inside it; illuminator never does. ` +
-        'Give a folder with config.json and *.safetensors. To convert on a machine you trust: python -c ' +
-        `"import torch, safetensors.torch as s; s.save_file(torch.load('${model}', weights_only=True), 'model.safetensors')"`,
+        'Give a folder with config.json and *.safetensors. To convert it on a machine you trust: ' +
+        `pip install 'illuminator-sdk[convert]' && illuminator-convert ${model} FOLDER`,
     )
   }
   return model

@@ -31,8 +31,10 @@ function variableOf(key: string): string {
 export const OTHER_VARIABLES: readonly { name: string; help: string | null }[] = [
   { name: 'ILLUMINATOR_MODELS', help: 'the models folder' },
   { name: 'ILLUMINATOR_CACHE', help: 'where SwiftShader is kept' },
+  { name: 'ILLUMINATOR_URL', help: 'for clients: the server’s address; serve passes over it' },
+  { name: 'ILLUMINATOR_BASE_URL', help: 'the same, as the Python SDK calls it too' },
+  { name: 'ILLUMINATOR_API_KEY', help: 'for clients: the key they send; serve passes over it' },
   { name: 'ILLUMINATOR_SHARED', help: null },
-  { name: 'ILLUMINATOR_URL', help: null },
   { name: 'ILLUMINATOR_CI_LAVAPIPE', help: null },
 ]
 

@@ -114,6 +114,11 @@ test('a service of Kubernetes that is called illuminator is no mistake of the op
   expect(flagsOf({ env }).port).toBe(8000)
 })
 
+test('what clients on the same machine read is no setting of the server', () => {
+  const env = { ILLUMINATOR_API_KEY: 'sk-1', ILLUMINATOR_URL: 'http://a', ILLUMINATOR_BASE_URL: '' }
+  expect(flagsOf({ env }).port).toBe(8000)
+})
+
 test('what a setting takes is said by its own parser', () => {
   const command = new Command().option('--port <port>', 'port', whole(0, 65535), 8000)
   expect(settingsOf(command).map(expectationOf)).toEqual(['whole number from 0 to 65535'])

@@ -185,7 +185,8 @@ function noWeights(folder: string, entries: readonly string[]): EngineError {
     return new EngineError(
       'model',
       `${folder}: ${pickles} is a pickle, which can run any code and is never opened. Convert it where you trust it: ` +
-        `python -c "import transformers as t; t.AutoModelForCausalLM.from_pretrained('IN').save_pretrained('OUT', safe_serialization=True)"`,
+        `illuminator-convert ${folder}/${pickles} OUT --config ${folder}/config.json (pip install 'illuminator-sdk[convert]'), ` +
+        `or python -c "import transformers as t; t.AutoModelForCausalLM.from_pretrained('IN').save_pretrained('OUT', safe_serialization=True)"`,
     )
   }
   if (gguf) {
