@@ -22,7 +22,7 @@ const FOLDERS = [
 const CAPS = { ts: 250, wgsl: 140, function: 60 }
 const BANNED = /(^|[.-])(utils?|helpers?|common|manager|base|misc)([.-]|$)/
 const FILE_NAME =
-  /^[a-z0-9]+(-[a-z0-9]+)*(\.gpu|\.fuzz|\.property|\.config)*(\.test)?\.(ts|d\.ts|wgsl|mjs)$/
+  /^[a-z0-9]+(-[a-z0-9]+)*(\.gpu|\.fuzz|\.property|\.config)*(\.test)?\.(ts|d\.ts|wgsl|mjs|js|css|html)$/
 
 /** Folder → the folders of ours that it may import besides itself. Tests beside code may also import `test/`. */
 const ARROWS: Record<string, readonly string[]> = {
@@ -95,7 +95,8 @@ const sources = [
   ...walk(ROOT, false),
   ...FOLDERS.flatMap((folder) => walk(join(ROOT, folder), true)),
 ]
-const scripts = sources.filter(({ path }) => path.endsWith('.ts'))
+// What browsers run is JavaScript: there is no build between it and them.
+const scripts = sources.filter(({ path }) => /\.(ts|js)$/.test(path))
 const shaders = sources.filter(({ path }) => path.endsWith('.wgsl'))
 const imports = scripts.flatMap(importsOf)
 const production = imports.filter(({ from }) => !from.isTest)
@@ -237,7 +238,7 @@ function walk(folder: string, deep: boolean): Source[] {
   return entries.flatMap((entry): Source[] => {
     const path = join(folder, entry.name)
     if (entry.isDirectory()) return deep && !skip.has(entry.name) ? walk(path, true) : []
-    if (!/\.(ts|wgsl|mjs)$/.test(entry.name)) return []
+    if (!/\.(ts|wgsl|mjs|js|css|html)$/.test(entry.name)) return []
     const isTest = /\.test\.ts$/.test(entry.name) || path.startsWith(join(ROOT, 'test'))
     return [{ path: relative(ROOT, path), text: readFileSync(path, 'utf8'), isTest }]
   })

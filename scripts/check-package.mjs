@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /**
  * Checks what a user would install: packs the tarball, looks at its size and contents, lints it with publint, installs
- * it in an empty folder, imports every entry point there, type-checks five lines against it and runs its command.
+ * it in an empty folder, imports every entry point there, type-checks five lines against it, runs its command and asks
+ * its server for the playground.
  */
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -20,6 +21,22 @@ const ENTRIES = [
   'illuminator/kernels',
   'illuminator/tokenizer',
 ]
+/** The page and every file it links come out of the installed packages, before any model is there. */
+const PLAYGROUND = `import { serve } from 'illuminator/server'
+const load = ({ signal }) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+const server = await serve({ port: 0, load, log: () => {} })
+server.ready.catch(() => {})
+const read = async (path) => {
+  const response = await fetch(server.url + path)
+  if (!response.ok) throw new Error(path + ' answers ' + response.status)
+  return response.text()
+}
+const pages = (await Promise.all(['/', '/status'].map(read))).join('')
+const links = [...pages.matchAll(/"(\\/playground\\/[^"]+)"/g)].map(([, link]) => link)
+if (links.length < 10) throw new Error('the playground links only ' + links)
+await Promise.all(links.map(read))
+await server.close()
+`
 const TYPED = `import { type Chunk, Engine, EngineError, type GenerateOptions } from 'illuminator'
 export const options: GenerateOptions = { maxTokens: 3, temperature: 0 }
 // @ts-expect-error the types are real, not any
@@ -43,6 +60,7 @@ try {
     "import { Engine } from 'illuminator'; if (typeof Engine !== 'function') throw new Error('no Engine')"
   runNode(['--input-type=module', '--eval', isThere], folder)
   checkTypes(folder)
+  runNode(['--input-type=module', '--eval', PLAYGROUND], folder)
   runNode([join(folder, 'node_modules', '.bin', 'illuminator'), '--help'], folder)
   say(`the package works from its tarball: ${ENTRIES.join(', ')}, types and the command`)
 } catch (error) {

@@ -4,6 +4,7 @@
  */
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import axe, { type AxeResults } from 'axe-core'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 import { afterAll, afterEach, describe, it } from 'vitest'
 
@@ -43,7 +44,7 @@ export function describeChromium(name: string, body: (open: OpenPage) => void): 
     })
     return
   }
-  describe(name, () => {
+  describe(name, { timeout: 60_000 }, () => {
     let browser: Promise<Browser> | undefined
     const opened: Page[] = []
     afterEach(async () => {
@@ -54,6 +55,8 @@ export function describeChromium(name: string, body: (open: OpenPage) => void): 
       // Root, as CI is, has no sandbox.
       browser ??= chromium.launch({ executablePath, args: ['--no-sandbox'] })
       const page = await (await (await browser).newContext(options)).newPage()
+      // Less than a test's, so that what is waited for is told.
+      page.setDefaultTimeout(25_000)
       opened.push(page)
       return page
     })
@@ -63,5 +66,14 @@ export function describeChromium(name: string, body: (open: OpenPage) => void): 
 /** Keeps what the page looks like. */
 export async function screenshot(page: Page, name: string): Promise<void> {
   mkdirSync(SCREENSHOTS, { recursive: true })
-  await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`) })
+  await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`), animations: 'disabled' })
+}
+
+/** What axe objects to; the page must have been opened with `bypassCSP`. */
+export async function violations(page: Page): Promise<string[]> {
+  await page.evaluate(axe.source)
+  const found = (await page.evaluate<AxeResults>('axe.run()')).violations
+  return found.flatMap(({ id, nodes }) =>
+    nodes.map(({ html, failureSummary }) => [id, html, failureSummary].join(': ')),
+  )
 }

@@ -133,6 +133,7 @@ describe('serve', () => {
     const started = start(['serve', '--port', '0', '--model', 'models/tiny-chat'])
     await expect.poll(started.out).toContain('curl -N')
     const url = /http:\/\/127\.0\.0\.1:\d+/.exec(started.out())?.[0]
+    expect(started.out()).toContain(`Try it in a browser, ${url}/, or:`)
     const response = await fetch(`${url}/v1/models/tiny-chat`)
     expect(response.status).toBe(200)
     process.emit('SIGTERM', 'SIGTERM')

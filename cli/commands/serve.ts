@@ -192,7 +192,7 @@ function banner(
     ),
     ...(flags.onDemand ? [`Loaded when asked for: what ${url}/v1/models lists`] : []),
     reach,
-    'Try it:',
+    `Try it in a browser, ${url}/, or:`,
     `  curl -N ${url}/v1/chat/completions -H 'content-type: application/json'${key} -d '${body}'`,
     '',
   ].join('\n')
