@@ -41,6 +41,13 @@ function countJUnit(report) {
     counts.skipped += numberOf('skipped')
     counts.passed += numberOf('tests') - failed - numberOf('skipped')
   }
+  const cases =
+    /<testcase classname="([^"]*)" name="([^"]*)"[^>]*>\s*<skipped [^>]*message="([^"]*)"/g
+  for (const [, file, name, reason] of report.matchAll(cases)) {
+    const title = `${file}: ${name}: ${reason}`
+    skipped.set(title, (skipped.get(title) ?? 0) + 1)
+    if (reason.includes(SHARED_MARK)) wrongly.add(title)
+  }
 }
 
 function count(file) {

@@ -56,6 +56,17 @@ it('counts what pytest left, too', () => {
   expect(status).toBe(1)
 })
 
+it('names what pytest skipped, and fails when that was for want of a folder that is there', () => {
+  const python = `<testsuites><testsuite name="pytest" errors="0" failures="0" skipped="1" tests="2"><testcase classname="tests.test_wheel" name="test_real" time="0.1"><skipped type="pytest.skip" message="no model [needs ../shared]">x.py:7</skipped></testcase></testsuite></testsuites>`
+  const { status, lines } = sum([python])
+  expect(lines).toEqual([
+    'skipped: tests.test_wheel: test_real: no model [needs ../shared]',
+    '1 passed, 0 failed, 1 skipped',
+  ])
+  expect(status).toBe(0)
+  expect(sum([python], tmpdir()).status).toBe(1)
+})
+
 it('sums the runs and ends with one plain line', () => {
   const { status, lines } = sum([good, good])
   expect(status).toBe(0)

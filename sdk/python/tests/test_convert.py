@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+import re
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from conftest import ROOT
 from illuminator.convert import ConvertError, convert
+from illuminator.convert.command import main
 from tiny_models import large, numbers, parameters, practical, read, safetensors, same, torch
 
 
@@ -229,3 +233,20 @@ def test_a_tokenizer_is_copied_and_its_ids_are_told(save: Any, tmp_path: Path) -
     assert not any("tokenizer" in note for note in done.notes)
     with pytest.raises(ConvertError, match=r"has no tokenizer\.json"):
         convert(save(large()), tmp_path / "other", tokenizer=tmp_path)
+
+
+def test_the_command_of_the_documentation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (ROOT / "docs" / "python-sdk.md").read_text(encoding="utf-8")
+    (line,) = re.findall(r"^illuminator-convert (.*)$", page, re.MULTILINE)
+    monkeypatch.chdir(tmp_path)
+    for folder in ("checkpoints", "tokenizer"):
+        (tmp_path / folder).mkdir()
+    torch.save(large(), "checkpoints/best_model.pt")
+    (tmp_path / "tokenizer" / "tokenizer.json").write_text(json.dumps(TOKENIZER))
+    assert main(shlex.split(line)) == 0
+    assert "serve it: illuminator serve --model my-model" in capsys.readouterr().out
+    config, tensors = read(tmp_path / "my-model")
+    assert config["torch_dtype"] == "bfloat16"
+    assert len(tensors) == 20
