@@ -44,7 +44,10 @@ export async function openDoors(
   const { data = IN_MEMORY, jwt, log = logToStderr, onAnswered, socketLimits } = options
   const { timeoutMs, onRequested } = options
   const lifecycle = new Lifecycle(await modelsOf(options))
-  const state = await openState({ file: databaseFile(data), log, ...(jwt ? { jwt } : {}) })
+  // Of what ends with the process nobody reads the past, and it would fill the memory.
+  const { ledgerDays = data === IN_MEMORY ? 1 : 0 } = options
+  const file = databaseFile(data)
+  const state = await openState({ file, ledgerDays, log, ...(jwt ? { jwt } : {}) })
   const authenticate: Authenticate =
     options.authenticate ?? ((token) => state.authenticator.authenticate(token))
   const allowedHosts = options.allowedHosts ?? (isLoopback(host) ? [] : null)

@@ -47,6 +47,8 @@ export interface ServeOptions {
   socketLimits?: Partial<SocketLimits>
   /** The folder of keys, limits and the ledger; ":memory:", the default, keeps nothing. */
   data?: string
+  /** Days that entries of the ledger are kept; 0: for ever. Default: for ever, in memory a day. */
+  ledgerDays?: number
   /** Whose tokens are good beside our own. */
   jwt?: JwtSettings
   /** Who holds the token that a WebSocket brings, instead of what the keys say. */

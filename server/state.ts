@@ -5,6 +5,7 @@ import { createJwtVerifier, type JwtSettings } from './auth/jwt.ts'
 import { TokenIssuer } from './auth/token-issuer.ts'
 import { Limiter } from './limits/limiter.ts'
 import { Ledger } from './observe/ledger.ts'
+import { LedgerRetention } from './observe/ledger-retention.ts'
 import { Database } from './store/database.ts'
 
 export interface ServerState {
@@ -14,6 +15,8 @@ export interface ServerState {
   readonly authenticator: Authenticator
   readonly limiter: Limiter
   readonly ledger: Ledger
+  /** Null: the ledger is kept for ever. */
+  readonly retention: LedgerRetention | null
   /** Writes what is not written yet. Idempotent. */
   close(): Promise<void>
 }
@@ -23,6 +26,8 @@ export interface StateOptions {
   readonly file: string
   /** Whose tokens are good beside our own. */
   readonly jwt?: JwtSettings
+  /** Days that entries of the ledger are kept; 0, the default: for ever. */
+  readonly ledgerDays?: number
   readonly log: (line: string) => void
   readonly now?: () => number
 }
@@ -34,6 +39,7 @@ export interface StateOptions {
 export async function openState({
   file,
   jwt,
+  ledgerDays: days = 0,
   log,
   now = Date.now,
 }: StateOptions): Promise<ServerState> {
@@ -44,6 +50,7 @@ export async function openState({
   const issuer = new TokenIssuer(database, now)
   const limiter = await Limiter.open(database, { log, now })
   const ledger = new Ledger(database, log)
+  const retention = days > 0 ? new LedgerRetention(database, { days, log, now }) : null
   let closing: Promise<void> | undefined
   return {
     database,
@@ -52,8 +59,9 @@ export async function openState({
     authenticator: new Authenticator(credentials, issuer, verifyJwt),
     limiter,
     ledger,
+    retention,
     close() {
-      closing ??= Promise.all([limiter.written(), ledger.written()]).then(() =>
+      closing ??= Promise.all([limiter.written(), ledger.written(), retention?.stop()]).then(() =>
         database.closeWhenIdle(),
       )
       return closing

@@ -24,6 +24,7 @@ interface Flags extends ServedFlags, JwtFlags {
   drain: number
   timeout?: number
   data?: string
+  ledgerDays?: number
   logLevel: LogLevel
   logFormat: 'auto' | 'json' | 'text'
 }
@@ -39,6 +40,11 @@ export function addServe(program: Command, deps: Deps): void {
     .option('--timeout <seconds>', 'most time for a request', real(0.001, 86_400))
     .option('--drain <seconds>', 'time that answers get to finish on shutdown', real(0, 3600), 30)
     .option('--data <folder>', 'where keys, limits and the ledger are kept; ":memory:" keeps none')
+    .option(
+      '--ledger-days <days>',
+      'how long the ledger is kept; 0, the default: for ever',
+      whole(0, 36_500),
+    )
     .addOption(
       new Option('--log-level <level>', 'least important lines of the log')
         .choices(LEVELS satisfies readonly LogLevel[])
@@ -88,6 +94,7 @@ async function serveModel({ io, parts }: Deps, flags: Flags): Promise<void> {
     insecure: flags.insecure ?? false,
     drainSeconds: flags.drain,
     data: flags.data ?? defaultDataFolder(io.env),
+    ...(flags.ledgerDays === undefined ? {} : { ledgerDays: flags.ledgerDays }),
     ...(jwt ? { jwt } : {}),
     ...(flags.timeout === undefined ? {} : { timeoutMs: Math.ceil(flags.timeout * 1000) }),
     ...(flags.allowedHost ? { allowedHosts: flags.allowedHost } : {}),
