@@ -1,5 +1,6 @@
 /** Follows one answer: hands its text on as it comes and measures it. */
-import type { FinishReason, Generation, Usage } from '../engine/api.ts'
+import type { FinishReason, GenerateOptions, Usage } from '../engine/api.ts'
+import type { Piece } from './backend/backend.ts'
 
 export interface Answered {
   text: string
@@ -12,7 +13,7 @@ export interface Answered {
 
 /** Consumes a generation; `onText` gets each piece of text and may slow it down. */
 export async function follow(
-  generation: Generation,
+  generation: AsyncIterable<Piece>,
   onText: (text: string) => Promise<void> | void,
 ): Promise<Answered> {
   const started = performance.now()
@@ -24,7 +25,8 @@ export async function follow(
     total: 0,
   }
   for await (const chunk of generation) {
-    answered.firstToken ||= performance.now() - started
+    // A server's first event may be an empty one, long before there is a token.
+    if (chunk.text !== '' || chunk.finishReason) answered.firstToken ||= performance.now() - started
     answered.text += chunk.text
     if (chunk.text) await onText(chunk.text)
     answered.usage = chunk.usage ?? answered.usage
@@ -40,15 +42,42 @@ export function decodeRate({ usage, firstToken, total }: Answered): number | nul
   return later > 0 && total > firstToken ? (1000 * later) / (total - firstToken) : null
 }
 
-/** `12 prompt tokens · 45 tokens in 2.1 s · 21.3 tokens/s · first after 210 ms · stop`. */
+/** `12 prompt tokens (8 cached) · 45 tokens in 2.1 s · 21.3 tokens/s · first after 210 ms · stop`. */
 export function statsLine(answered: Answered): string {
   const { usage, firstToken, total, finishReason } = answered
   const rate = decodeRate(answered)
+  const seconds = `${(total / 1000).toFixed(1)} s`
   return [
-    `${usage?.promptTokens ?? 0} prompt tokens`,
-    `${usage?.completionTokens ?? 0} tokens in ${(total / 1000).toFixed(1)} s`,
+    ...(usage ? [`${usage.promptTokens} prompt tokens (${usage.cachedTokens} cached)`] : []),
+    usage ? `${usage.completionTokens} tokens in ${seconds}` : seconds,
     ...(rate === null ? [] : [`${rate.toFixed(1)} tokens/s`]),
     `first after ${Math.round(firstToken)} ms`,
     finishReason ?? 'cut off',
   ].join(' · ')
+}
+
+/** An answer as `--json` prints it. */
+export function answerReport(
+  model: string | null,
+  answered: Answered,
+  options: GenerateOptions,
+): object {
+  const { text, usage, finishReason } = answered
+  return {
+    model,
+    text,
+    finish_reason: finishReason,
+    usage: usage && {
+      prompt_tokens: usage.promptTokens,
+      completion_tokens: usage.completionTokens,
+      total_tokens: usage.totalTokens,
+      prompt_tokens_details: { cached_tokens: usage.cachedTokens },
+    },
+    seed: options.seed ?? null,
+    timings: {
+      first_token_ms: Math.round(answered.firstToken),
+      total_ms: Math.round(answered.total),
+      tokens_per_second: decodeRate(answered),
+    },
+  }
 }

@@ -21,6 +21,10 @@ export class UsageError extends Error {
 /** A command came to nothing for a reason that is known and said: there is no bug to look for. */
 export class CommandError extends Error {
   override readonly name: string = 'CommandError'
+
+  get exitCode(): number {
+    return EXIT.runtime
+  }
 }
 
 /** Ctrl-C, where the command as a whole ends by it. */
@@ -34,6 +38,7 @@ export function exitCodeFor(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
   if (error instanceof UsageError) return EXIT.usage
   if (error instanceof Interrupted) return EXIT.interrupted
+  if (error instanceof CommandError) return error.exitCode
   if (error instanceof EngineError) {
     if (error.code === 'bad_request') return EXIT.usage
     if (error.code === 'aborted') return EXIT.interrupted

@@ -57,11 +57,17 @@ test('an engine error is one line, with a stack only when asked for', async () =
 
 describe('generate', () => {
   test('puts the answer on stdout and everything else on stderr', async () => {
-    const { code, stdout, stderr, engine, loads } = await run(['generate', 'Once', '--model', 'm'])
+    const { code, stdout, stderr, engine, loads } = await run([
+      'generate',
+      'Once',
+      '--model',
+      'm',
+      '--stats',
+    ])
     expect(code).toBe(0)
     expect(stdout).toBe('Once upon a time there was a lamp 💡.\n')
     expect(stderr).toMatch(/Loading weights: 100% of 1\.0 MB\n/)
-    expect(stderr).toMatch(/4 prompt tokens · 10 tokens in .* · stop\n$/)
+    expect(stderr).toMatch(/4 prompt tokens \(3 cached\) · 10 tokens in .* · stop\n$/)
     expect(engine.closed).toBe(true)
     expect(loads[0]?.model).toBe('m')
     const { signal: _, ...options } = engine.calls[0]?.options ?? {}

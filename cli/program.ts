@@ -7,6 +7,8 @@ import { addGenerate } from './commands/generate.ts'
 import { addKeys } from './commands/keys.ts'
 import { addLogits } from './commands/logits.ts'
 import { addModels } from './commands/models.ts'
+import { addPs } from './commands/ps.ts'
+import { addRun } from './commands/run.ts'
 import { addServe } from './commands/serve.ts'
 import { EXIT, errorLine, exitCodeFor } from './exit.ts'
 import { note } from './io.ts'
@@ -21,7 +23,9 @@ DEBUG=illuminator prints stacks, NO_COLOR=1 switches colours off.`
 const COMMANDS = [
   addGenerate,
   addChat,
+  addRun,
   addServe,
+  addPs,
   addKeys,
   addConfig,
   addDoctor,

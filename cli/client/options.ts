@@ -2,6 +2,17 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { real, whole } from '../options.ts'
 
+export interface ServerFlags {
+  url?: string
+  /** Not a flag: a variable, or the configuration. */
+  apiKey?: string
+  /** Seconds. */
+  timeout: number
+  maxRetries: number
+  /** Seconds. */
+  retryDelay: number
+}
+
 /** As the contract's Python client has them. */
 const SERVER_DEFAULTS = { timeout: 60, maxRetries: 3, retryDelay: 1 } as const
 

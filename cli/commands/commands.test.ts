@@ -1,75 +1,7 @@
-/** Chat, doctor and serve against fakes. */
+/** Doctor and serve against fakes. */
 import { describe, expect, test } from 'vitest'
 import { EngineError } from '../../engine/errors.ts'
 import { run, start } from '../../test/cli-terminal.ts'
-
-describe('chat', () => {
-  const words = ['Hi', ' there']
-
-  test('keeps the conversation, and forgets it on /clear', async () => {
-    const stdin = 'one\ntwo\n/clear\nthree\n/help\n/nonsense\n/bye\nnever\n'
-    const args = ['chat', '--system-message', 'Be brief']
-    const { code, stdout, stderr, engine } = await run(args, { stdin, engine: { words } })
-    expect(code).toBe(0)
-    expect(stdout).toBe('Hi there\nHi there\nHi there\n')
-    expect(stderr).toMatch(/forget the conversation/)
-    expect(stderr).toMatch(/No command \/nonsense/)
-    const system = { role: 'system', content: 'Be brief' }
-    expect(engine.calls).toHaveLength(3)
-    expect(engine.calls[2]?.prompt).toMatchObject([system, { role: 'user', content: 'three' }])
-    expect(engine.closed).toBe(true)
-  })
-
-  test('sends earlier answers along', async () => {
-    const started = start(['chat'], { stdin: 'one\ntwo\n', engine: { words } })
-    const seen: unknown[] = []
-    const { engine } = started
-    const chat = engine.chat.bind(engine)
-    engine.chat = (messages, options) => {
-      seen.push(structuredClone(messages))
-      return chat(messages, options)
-    }
-    expect(await started.done).toBe(0)
-    expect(seen[1]).toEqual([
-      { role: 'user', content: 'one' },
-      { role: 'assistant', content: 'Hi there' },
-      { role: 'user', content: 'two' },
-    ])
-  })
-
-  test('a conversation beyond the context says so and goes on', async () => {
-    const stdin = `${'x'.repeat(100)}\nhi\n`
-    const { code, stdout, stderr } = await run(['chat'], {
-      stdin,
-      engine: { words, contextLength: 50 },
-    })
-    expect(code).toBe(0)
-    expect(stderr).toMatch(/107 tokens.*holds 50.*\/clear/)
-    expect(stdout).toBe('Hi there\n')
-  })
-
-  test('on a terminal Ctrl-C stops the answer, not the program', async () => {
-    const started = start(['chat', '--verbose'], { engine: { rate: 50 } })
-    await expect.poll(started.err).toContain('>>> ')
-    started.type('tell me\r')
-    await expect.poll(started.out).toContain('Once')
-    started.type('\u0003')
-    await expect.poll(started.err).toContain('(stopped)')
-    started.type('\u0003')
-    await expect.poll(started.err).toContain('/bye leaves')
-    started.type('/bye\r')
-    expect(await started.done).toBe(0)
-    expect(started.engine.aborted).toBe(1)
-  })
-
-  test('piped, a signal ends everything with 130', async () => {
-    const started = start(['chat'], { stdin: 'one\ntwo\n', engine: { rate: 50 } })
-    await expect.poll(started.out).toContain('Once')
-    started.interrupt()
-    expect(await started.done).toBe(130)
-    expect(started.engine.calls).toHaveLength(1)
-  })
-})
 
 describe('doctor', () => {
   const adapter = {

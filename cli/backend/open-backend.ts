@@ -1,0 +1,75 @@
+/** Which backend a command gets: a server where one is named, else a model in this process. */
+import type { Command } from 'commander'
+import { applyClientSettings } from '../client/effective.ts'
+import { addServer, type ServerFlags } from '../client/options.ts'
+import { UsageError } from '../exit.ts'
+import { type Io, note } from '../io.ts'
+import { addLoading, type LoadFlags, loadingFrom, modelName } from '../options.ts'
+import { type Deps, untilInterrupted, withEngine } from '../session.ts'
+import { type Backend, localBackend } from './backend.ts'
+import { RemoteBackend } from './remote.ts'
+import { Server } from './server.ts'
+
+export interface BackendFlags extends LoadFlags, ServerFlags {
+  local?: boolean
+}
+
+/**
+ * Adds what a backend is chosen by, and lets the configuration fill in what the command line leaves open.
+ * @param loading `addEngine` for a command whose model is no option
+ */
+export function addBackend(command: Command, deps: Deps, loading = addLoading): Command {
+  return addServer(loading(command))
+    .option('--local', 'run the model here although a server is configured')
+    .hook('preAction', (_, running) => applyClientSettings(running, deps.io.env))
+}
+
+/** Flags of a model in this process, by how they are written. */
+const LOCAL_FLAGS: Readonly<Record<Exclude<keyof LoadFlags, 'model'>, string>> = {
+  context: '--context',
+  kv: '--kv',
+  kvMemory: '--kv-memory',
+  maxSequences: '--max-sequences',
+  prefillChunk: '--prefill-chunk',
+  draft: '--draft',
+  speculate: '--speculate',
+  adapter: '--adapter',
+}
+
+/**
+ * Runs `use` with what answers.
+ * @param use gets a signal that fires on Ctrl-C
+ * @throws Interrupted when Ctrl-C ended it; UsageError for flags that do not go together
+ */
+export async function withBackend<T>(
+  deps: Deps,
+  flags: BackendFlags,
+  use: (backend: Backend, signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const { url, model } = flags
+  if (url === undefined || flags.local) {
+    return withEngine(deps, modelName(model), loadingFrom(flags), (engine, signal) =>
+      use(localBackend(engine), signal),
+    )
+  }
+  for (const [key, flag] of Object.entries(LOCAL_FLAGS)) {
+    if (flags[key as keyof LoadFlags] === undefined) continue
+    throw new UsageError(
+      `${flag} is about a model in this process, but ${url} is asked. Leave it out, or add --local.`,
+    )
+  }
+  const backend = new RemoteBackend(serverOf(deps.io, { ...flags, url }), model ?? null)
+  return untilInterrupted(deps.io, (signal) => use(backend, signal))
+}
+
+/** The server that flags and configuration name. */
+export function serverOf(io: Io, flags: ServerFlags & { url: string }): Server {
+  return new Server({
+    url: flags.url,
+    apiKey: flags.apiKey,
+    timeoutMs: flags.timeout * 1000,
+    maxRetries: flags.maxRetries,
+    retryDelayMs: flags.retryDelay * 1000,
+    tell: (line) => note(io, line),
+  })
+}

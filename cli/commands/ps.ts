@@ -1,0 +1,68 @@
+/** `illuminator ps`: which models a running server has loaded. */
+import type { Command } from 'commander'
+import { z } from 'zod'
+import { serverOf } from '../backend/open-backend.ts'
+import { ServerError } from '../backend/server-error.ts'
+import { applyClientSettings } from '../client/effective.ts'
+import { addServer, type ServerFlags } from '../client/options.ts'
+import { note, write } from '../io.ts'
+import { type Deps, untilInterrupted } from '../session.ts'
+
+interface Flags extends ServerFlags {
+  all?: boolean
+  json?: boolean
+}
+
+/** Where `serve` listens unless it is told otherwise. */
+const USUAL_URL = 'http://127.0.0.1:8000'
+
+const body = z.object({
+  models: z.array(
+    z.looseObject({
+      id: z.string(),
+      state: z.enum(['loaded', 'loading', 'unloaded']),
+      pinned: z.boolean(),
+      memory_usage: z.string().nullable(),
+      context_length: z.number().nullable(),
+    }),
+  ),
+})
+
+export function addPs(program: Command, deps: Deps): void {
+  addServer(program.command('ps').description('the models that a running server has loaded'))
+    .option('-a, --all', 'those too that it would load when asked for them')
+    .option('--json', 'print JSON')
+    .hook('preAction', (command) => applyClientSettings(command, deps.io.env))
+    .action((flags: Flags) => ps(deps, flags))
+}
+
+async function ps({ io }: Deps, flags: Flags): Promise<void> {
+  const url = flags.url ?? USUAL_URL
+  const server = serverOf(io, { ...flags, url })
+  const known = body.safeParse(
+    await untilInterrupted(io, (signal) => server.get('/models', signal)),
+  )
+  if (!known.success) {
+    throw new ServerError(
+      `${url} does not tell which models are loaded: it is no illuminator server.`,
+    )
+  }
+  const models = known.data.models.filter(({ state }) => flags.all || state !== 'unloaded')
+  if (flags.json) return write(io.stdout, `${JSON.stringify(models, null, 2)}\n`)
+  if (models.length === 0) {
+    return note(io, `${url} has no model loaded; --all lists those that it would load.`)
+  }
+  const rows = models.map(
+    ({ id, state, pinned, memory_usage: memory, context_length: context }) => [
+      id,
+      pinned ? `${state}, kept` : state,
+      memory ?? '',
+      context === null ? '' : `context ${context}`,
+    ],
+  )
+  const widths = [0, 1, 2].map((at) => Math.max(...rows.map((row) => row[at]?.length ?? 0)))
+  for (const row of rows) {
+    const line = row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join('  ')
+    await write(io.stdout, `${line.trimEnd()}\n`)
+  }
+}
