@@ -57,29 +57,31 @@ const keys = new KeyDialog(() => {
 /**
  * Goes ahead, unless a setting makes no sense.
  * @param {() => Promise<void> | undefined} act
- * @returns {boolean} whether it did
  */
 function begin(act) {
   const wrong = settings.firstWrong()
   if (wrong) {
     settingsPanel.open()
-    wrong.focus()
-    return false
+    return wrong.focus()
   }
   notices.clear()
   keepSettings()
   act()?.catch(explain)
-  return true
+  toPrompt()
+}
+
+/** Where a keyboard goes on; on a touch screen one would jump up. */
+function toPrompt() {
+  if (!matchMedia('(pointer: coarse)').matches) prompt.focus()
 }
 
 function submit() {
   const text = prompt.value
   if (chat.isBusy || text.trim() === '') return
-  const hasBegun = begin(() => {
+  begin(() => {
     prompt.value = ''
     return chat.send(text)
   })
-  if (hasBegun && !matchMedia('(pointer: coarse)').matches) prompt.focus()
 }
 
 /** Says what is wrong and offers what can be done. @param {unknown} trouble @param {() => void} [retry] */
@@ -207,7 +209,7 @@ listen()
 showHistory(conversations, () => {
   historyPanel.close()
   showConversation()
-  prompt.focus()
+  toPrompt()
 })
 showConversation()
 showBusy()
