@@ -76,6 +76,26 @@ test('a chat, plain and streamed, says the same', async () => {
   expect(chunks.at(-1)?.choices[0]?.finish_reason).toBe(plain.choices[0]?.finish_reason)
 })
 
+interface ToldToken {
+  bytes: number[] | null
+}
+interface WithLogprobs {
+  choices: { message: { content: string }; logprobs: { content: ToldToken[] } }[]
+}
+
+test.each([1, 2, 3])(
+  'the bytes of its tokens are its text, sense or not (seed %i)',
+  async (seed) => {
+    const asked = { logprobs: true, temperature: 1.5, top_p: 1, seed, max_tokens: 60 }
+    const { choices } = await json<WithLogprobs>(await chat(asked))
+    const [{ message, logprobs } = { message: { content: '' }, logprobs: { content: [] } }] =
+      choices
+    const bytes = logprobs.content.flatMap((token) => token.bytes ?? [])
+    expect(bytes.length).toBeGreaterThan(0)
+    expect(Buffer.from(bytes).toString('utf8')).toBe(message.content)
+  },
+)
+
 test('/generate streams whole frames and ends with usage', async () => {
   const response = await post('/generate', { prompt: 'hello', max_tokens: 8, stream: true })
   expect(response.headers.get('content-type')).toContain('text/event-stream')
