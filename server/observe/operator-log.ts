@@ -60,7 +60,7 @@ export function createOperatorLog({ format, level, write }: OperatorLogOptions):
 }
 
 /** What machines ask every few seconds. */
-const PROBES = /^\/(health(\/\w+)?|metrics)$/
+const PROBES = /^\/(health(\/\w+)?|metrics|playground\/.*)$/
 
 function levelOf({ endpoint, status }: Requested): Level {
   if (endpoint !== null && PROBES.test(endpoint)) return 'debug'
