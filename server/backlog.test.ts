@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Chunk } from '../engine/api.ts'
-import { backlog } from './backlog.ts'
+import { Backlog } from './backlog.ts'
 
 const chunk = (index: number, tokens: number, text: string, isLast = false): Chunk => ({
   index,
@@ -30,7 +30,7 @@ test('chunks come through as they are while the reader keeps up', async () => {
       yield one
     }
   }
-  for await (const one of backlog(slow())) seen.push(one)
+  for await (const one of new Backlog(slow())) seen.push(one)
   expect(seen).toEqual(chunks)
 })
 
@@ -47,7 +47,7 @@ test('what waits is joined, choice by choice, and nothing of it is lost', async 
         const texts = ['', '', '', '']
         const ids: number[][] = [[], [], [], []]
         const ended: number[] = []
-        for await (const one of backlog(given([...chunks, ...last]))) {
+        for await (const one of new Backlog(given([...chunks, ...last]))) {
           expect(ended).not.toContain(one.index)
           texts[one.index] += one.text
           ids[one.index]?.push(...one.ids)
@@ -82,7 +82,7 @@ test('a reader that stops: few objects wait, then no more bytes than allowed, an
       left = true
     }
   }
-  const chunks = backlog(endless(), 10_000)
+  const chunks = new Backlog(endless(), undefined, 10_000)
   await chunks.next()
   await expect.poll(() => left).toBe(true)
   expect(made).toBeLessThan(10_000 / 64)
@@ -96,7 +96,7 @@ test('an error comes after all that was told before it', async () => {
     yield chunk(0, 2, 'b')
     throw error
   }
-  const chunks = backlog(failing())
+  const chunks = new Backlog(failing())
   await chunks.next()
   await turn()
   expect(await chunks.next()).toMatchObject({ value: { text: 'b' } })
@@ -115,6 +115,6 @@ test('leaving lets the source go', async () => {
       left = true
     }
   }
-  for await (const _ of backlog(watched())) break
+  for await (const _ of new Backlog(watched())) break
   await expect.poll(() => left).toBe(true)
 })

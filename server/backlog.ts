@@ -5,6 +5,7 @@
  */
 import type { Chunk, TokenLogprob } from '../engine/api.ts'
 import { ApiError } from './contract/errors.ts'
+import { takeTurn } from './turns.ts'
 
 /** Most bytes that wait for one reader, about. */
 const MAX_WAITING = 256 * 1024
@@ -21,18 +22,12 @@ interface Waiting extends Chunk {
 }
 
 /**
- * The chunks of `source`, with those joined that waited too long: texts and ids one after the other, as if the engine
+ * The chunks of a source, with those joined that waited too long: texts and ids one after the other, as if the engine
  * had told them together. Fails with ApiError `reader_too_slow` when more than `limit` bytes wait.
  */
-export function backlog(
-  source: AsyncIterable<Chunk>,
-  limit = MAX_WAITING,
-): AsyncIterableIterator<Chunk> {
-  return new Backlog(source[Symbol.asyncIterator](), limit)
-}
-
-class Backlog implements AsyncIterableIterator<Chunk> {
+export class Backlog implements AsyncIterableIterator<Chunk> {
   readonly #source: AsyncIterator<Chunk>
+  readonly #onTaken: (chunk: Chunk) => void
   readonly #limit: number
   readonly #waiting: Waiting[] = []
   #bytes = 0
@@ -41,8 +36,14 @@ class Backlog implements AsyncIterableIterator<Chunk> {
   #error: unknown = null
   #wake: (() => void) | null = null
 
-  constructor(source: AsyncIterator<Chunk>, limit: number) {
-    this.#source = source
+  /** @param onTaken hears of every chunk that its reader takes */
+  constructor(
+    source: AsyncIterable<Chunk>,
+    onTaken: (chunk: Chunk) => void = () => undefined,
+    limit = MAX_WAITING,
+  ) {
+    this.#source = source[Symbol.asyncIterator]()
+    this.#onTaken = onTaken
     this.#limit = limit
   }
 
@@ -59,6 +60,7 @@ class Backlog implements AsyncIterableIterator<Chunk> {
       const chunk = this.#waiting.shift()
       if (chunk) {
         this.#bytes -= sizeOf(chunk)
+        this.#onTaken(chunk)
         return { done: false, value: chunk }
       }
       if (this.#error !== null) throw this.#error
@@ -97,7 +99,7 @@ class Backlog implements AsyncIterableIterator<Chunk> {
   }
 
   #notify(): void {
-    this.#wake?.()
+    if (this.#wake) takeTurn(this.#wake)
     this.#wake = null
   }
 

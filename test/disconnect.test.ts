@@ -122,15 +122,8 @@ const KINDS: readonly Kind[] = [
     choices: 3,
     begin: reading(post('/v1/chat/completions', { ...MESSAGES, n: 3 })),
   },
-  {
-    name: 'a stream that nobody reads',
-    begin: stalledStream,
-  },
-  {
-    name: 'a WebSocket that nobody reads',
-    answers: 6,
-    begin: stalledSocket,
-  },
+  { name: 'a stream that nobody reads', begin: stalledStream },
+  { name: 'a WebSocket that nobody reads', answers: 6, begin: stalledSocket },
 ]
 
 function stalledStream(client: Socket): void {
@@ -222,25 +215,27 @@ test.each([
 
 test('a reader that is slow, but reads, loses nothing: what waited comes joined', async () => {
   const words = Array.from({ length: 400 }, (_, i) => `${i} `)
-  const { answered, dial } = await start({ words, rate: 200 }, { limits: { stallMs: 1000 } })
+  const limits = { stallMs: 5000 }
+  const { engine, answered, dial } = await start({ words, rate: 200 }, { limits })
   const client = dial()
   client.write(post('/generate', { ...FAT, stream: true }))
   const read: Buffer[] = []
-  client.on('data', (chunk) => {
+  client.on('data', async (chunk) => {
     read.push(chunk)
     client.pause()
-    setTimeout(() => client.resume(), 20)
+    // Slower than the engine, however slow that is here.
+    const next = Math.min(engine.tokens + 4, words.length)
+    while (engine.tokens < next) await pause(5)
+    client.resume()
   })
   await expect.poll(() => answered.length, { timeout: 20_000 }).toBe(1)
   await expect.poll(() => String(read.at(-1)), { timeout: 20_000 }).toContain('[DONE]')
   const text = Buffer.concat(read).toString()
-  const told = [...text.matchAll(/^data: (\{.*\})\n/gm)].map(
-    ([, data = '']) => JSON.parse(data) as { token: string; index: number },
-  )
+  const frames = [...text.matchAll(/^data: (\{.*\})\n/gm)].map(([, data = '']) => JSON.parse(data))
+  const told = frames as { token: string; index: number }[]
   expect(told.map(({ token }) => token).join('')).toBe(FAT.prompt + words.join(''))
   const indices = told.map(({ index }) => index)
-  expect(indices).toEqual([...new Set(indices)].sort((a, b) => a - b))
-  expect(indices.at(-1)).toBe(399)
+  expect(indices).toEqual([...new Set([...indices, 399])].sort((a, b) => a - b))
   expect(told.length).toBeLessThan(400)
   expect(answered).toMatchObject([{ outcome: 'completed', completionTokens: 400 }])
 })

@@ -7,6 +7,10 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { parseArgs } from 'node:util'
+import { compiled } from './compiled.ts'
+import { watchHealth } from './health-watch.ts'
+import { post } from './raw-client.ts'
+import { rawStream } from './raw-stream.ts'
 import type { ServerFigures } from './streams-load-server.ts'
 
 const { values } = parseArgs({
@@ -26,9 +30,8 @@ const [streams, rate, seconds, stopped] = [
 const tokens = rate * seconds
 const sleep = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
-const server = fork(new URL('./streams-load-server.ts', import.meta.url), [values.rate], {
-  execArgv: [...process.execArgv, '--expose-gc'],
-})
+// Not this process's own: they load the compiler.
+const server = fork(compiled('streams-load-server'), [values.rate], { execArgv: ['--expose-gc'] })
 /** The server's own figures; `reset` begins a new count, `collect` lets go of garbage first. */
 async function ask(question: 'url' | 'reset' | 'collect' | 'figures'): Promise<ServerFigures> {
   server.send(question)
@@ -46,38 +49,28 @@ interface Stream {
 
 const gaps: number[] = []
 
-function request(url: URL, prompt: string, limit: number): string {
-  const body = JSON.stringify({ prompt, max_tokens: limit, stream: true, ignore_eos: true })
-  return `POST /generate HTTP/1.1\r\nhost: ${url.host}\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`
-}
+const asking = (prompt: string, limit: number) => ({
+  prompt,
+  max_tokens: limit,
+  stream: true,
+  ignore_eos: true,
+})
 
 function open(url: URL, limit: number): Stream {
-  const socket = connect(Number(url.port), url.hostname)
-  const stream: Stream = { tokens: 0, wrong: 0, done: false, close: () => socket.destroy() }
-  let rest = ''
   let last = 0
-  socket.setEncoding('latin1')
-  socket.on('error', () => stream.wrong++)
-  socket.write(request(url, 'x', limit))
-  socket.on('data', (text: string) => {
-    const now = performance.now()
-    rest += text
-    let from = 0
-    for (let end = rest.indexOf('\n\n'); end >= 0; end = rest.indexOf('\n\n', from)) {
-      const at = rest.indexOf('data: ', from)
-      const data = at >= 0 && at < end ? rest.slice(at + 6, end) : ''
-      from = end + 2
-      if (data === '[DONE]') stream.done = true
-      else if (data !== '') {
-        const { token, index } = JSON.parse(data) as { token: string; index: number }
-        if (index !== stream.tokens || token !== ` ${index}`) stream.wrong++
-        stream.tokens++
-        if (last > 0) gaps.push(now - last)
-        last = now
-      }
+  const onData = (data: string) => {
+    if (data === '[DONE]') stream.done = true
+    else {
+      const { token, index } = JSON.parse(data) as { token: string; index: number }
+      if (index !== stream.tokens || token !== ` ${index}`) stream.wrong++
+      stream.tokens++
+      const now = performance.now()
+      if (last > 0) gaps.push(now - last)
+      last = now
     }
-    rest = rest.slice(from)
-  })
+  }
+  const { close } = rawStream({ url, path: '/generate', body: asking('x', limit), onData })
+  const stream: Stream = { tokens: 0, wrong: 0, done: false, close }
   return stream
 }
 
@@ -96,29 +89,8 @@ function openStopped(url: URL): () => void {
   const socket = connect(Number(url.port), url.hostname)
   socket.pause()
   socket.on('error', () => {})
-  socket.write(request(url, 'fat', 1_000_000))
+  socket.write(post('/generate', asking('fat', 1_000_000)))
   return () => socket.destroy()
-}
-
-/** How long `/health` takes, asked every 50 ms. */
-function watchHealth(url: URL): { stop: () => Promise<number[]> } {
-  const times: number[] = []
-  let going = true
-  const watching = (async () => {
-    while (going) {
-      const began = performance.now()
-      await (await fetch(new URL('/health', url))).text()
-      times.push(performance.now() - began)
-      await sleep(50)
-    }
-  })()
-  return {
-    async stop() {
-      going = false
-      await watching
-      return times
-    },
-  }
 }
 
 const sorted = (numbers: readonly number[]) => Float64Array.from(numbers).sort()
@@ -172,7 +144,6 @@ async function manyStreams(url: URL): Promise<void> {
     150,
   )
   row('RSS, peak', mib(figures.peakRss), 'MiB', 450)
-  // Most of it is the TypeScript compiler, which a built server does not hold.
   row('RSS before the first stream', mib(idle.rss), 'MiB', null)
   row('/health p99', quantile(times, 0.99), 'ms', 50)
   row('event-loop delay p99', figures.loopDelay, 'ms', null)
@@ -182,6 +153,7 @@ async function manyStreams(url: URL): Promise<void> {
 
 async function stoppedReaders(url: URL): Promise<void> {
   const others = Math.ceil(streams / 5)
+  const idle = await ask('collect')
   const live = await openAll(url, others, 1_000_000)
   const perSecond = async () => {
     const [from, began] = [count(live, (stream) => stream.tokens), performance.now()]
@@ -196,6 +168,7 @@ async function stoppedReaders(url: URL): Promise<void> {
   await sleep(25_000)
   const beside = await perSecond()
   const after = await ask('collect')
+  row('held for a stream', (before.heap - idle.heap) / others / 1024, 'KiB', null)
   row('held for a stopped reader', (after.heap - before.heap) / stopped / 1024, 'KiB', 256)
   row('waiting in a stopped reader’s socket, most', after.mostWaiting / 1024, 'KiB', 256)
   row('readers that had filled their socket', after.full, 'of them', null)

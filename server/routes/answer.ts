@@ -1,5 +1,6 @@
 /** Answers a request with one generation, whole or streamed. */
 import type { Chunk, GenerateResult } from '../../engine/api.ts'
+import type { Backlog } from '../backlog.ts'
 import { toHttpError } from '../contract/errors.ts'
 import type { Lease } from '../models/served-model.ts'
 import { DONE_FRAME, dataFrame, sseResponse } from '../sse.ts'
@@ -95,16 +96,14 @@ export function errorFrame(
   return dataFrame(body)
 }
 
-/** Goes on with an iterator whose first step was taken already, and closes it when left early. */
-async function* resume(
-  first: Promise<IteratorResult<Chunk>>,
-  chunks: AsyncIterator<Chunk>,
-): AsyncGenerator<Chunk, void> {
-  try {
-    for (let step = await first; !step.done; step = await chunks.next()) yield step.value
-  } finally {
-    await chunks.return?.()
+/** Goes on with chunks of which the first was asked for already. Not a generator: each one costs every token. */
+function resume(first: ReturnType<Backlog['next']>, chunks: Backlog): AsyncIterable<Chunk> {
+  let step = () => {
+    step = () => chunks.next()
+    return first
   }
+  const rest = { next: () => step(), return: () => chunks.return() }
+  return { [Symbol.asyncIterator]: () => rest }
 }
 
 /**

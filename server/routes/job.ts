@@ -4,7 +4,7 @@
  */
 import type { Chunk, FinishReason, GenerateOptions, Generation } from '../../engine/api.ts'
 import { EngineError } from '../../engine/errors.ts'
-import { backlog } from '../backlog.ts'
+import { Backlog } from '../backlog.ts'
 import { ApiError, toHttpError } from '../contract/errors.ts'
 import { internalCaller } from '../internal.ts'
 import type { Reservation } from '../limits/gate.ts'
@@ -101,15 +101,16 @@ export class Job {
   readonly abort = (): void => this.#controller.abort()
 
   /** The generation's chunks, counted on their way to a reader who may be slower. */
-  async *chunks(): AsyncGenerator<Chunk, void> {
-    for await (const chunk of backlog(this.generation)) {
-      this.#firstToken ??= performance.now() - this.#began
-      this.#place?.arrive(chunk.index)
-      this.#completionTokens += chunk.ids.length
-      if (chunk.finishReason !== null) this.#finishReasons.set(chunk.index, chunk.finishReason)
-      if (chunk.usage) this.#cachedTokens = chunk.usage.cachedTokens
-      yield chunk
-    }
+  chunks(): Backlog {
+    return new Backlog(this.generation, this.#count)
+  }
+
+  readonly #count = ({ index, ids, finishReason, usage }: Chunk): void => {
+    this.#firstToken ??= performance.now() - this.#began
+    this.#place?.arrive(index)
+    this.#completionTokens += ids.length
+    if (finishReason !== null) this.#finishReasons.set(index, finishReason)
+    if (usage) this.#cachedTokens = usage.cachedTokens
   }
 
   /** It is over: well, or with an error. Later calls change nothing. */
