@@ -48,7 +48,7 @@ export interface AppOptions {
   allowedHosts?: readonly string[] | null
   /** Longest silence in a stream. Default 8 s (the contract allows 10). */
   keepAliveMs?: number
-  /** How long a stream waits for an early refusal before its first byte. Default 50 ms (the contract allows 100). */
+  /** How long a stream waits for an early refusal before its first byte. Default 25 ms (the contract allows 100). */
   admissionMs?: number
   /** Most milliseconds for a request, from its admission. Default: no limit. */
   timeoutMs?: number
@@ -81,7 +81,7 @@ export function depsOf(options: AppOptions): Deps {
     lifecycle: options.lifecycle,
     version: packageVersion(),
     keepAliveMs: options.keepAliveMs ?? 8000,
-    admissionMs: options.admissionMs ?? 50,
+    admissionMs: options.admissionMs ?? 25,
     timeoutMs: options.timeoutMs,
     gate: options.gate ?? options.state?.limiter ?? OPEN_GATE,
     queue: options.queue ?? new AdmissionQueue(),
