@@ -1,5 +1,6 @@
 /** The command line: all commands, help, version, and how errors become exit codes. */
 import { Command } from 'commander'
+import { addBatch } from './commands/batch.ts'
 import { addChat } from './commands/chat.ts'
 import { addConfig } from './commands/config.ts'
 import { addDoctor } from './commands/doctor.ts'
@@ -24,6 +25,7 @@ const COMMANDS = [
   addGenerate,
   addChat,
   addRun,
+  addBatch,
   addServe,
   addPs,
   addKeys,

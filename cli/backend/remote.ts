@@ -135,12 +135,17 @@ function wireOptions(options: GenerateOptions): object {
     top_p: options.topP,
     top_k: options.topK,
     min_p: options.minP,
+    typical_p: options.typicalP,
+    logit_bias: options.logitBias,
     seed: options.seed,
     stop: options.stop,
+    stop_token_ids: options.stopTokenIds,
     repetition_penalty: options.repetitionPenalty,
     presence_penalty: options.presencePenalty,
     frequency_penalty: options.frequencyPenalty,
     ignore_eos: options.ignoreEos,
+    priority: options.priority,
+    cache_salt: options.cacheSalt,
   }
   return Object.fromEntries(Object.entries(wire).filter(([, value]) => value !== undefined))
 }

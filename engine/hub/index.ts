@@ -31,6 +31,7 @@ export {
   removeModel,
   type StoredModel,
 } from './library.ts'
+export { tryLock } from './lock.ts'
 export { DEFAULT_MODEL, defaultModelsFolder, parseModelId } from './model-id.ts'
 
 export interface ResolveOptions {

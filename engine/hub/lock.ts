@@ -25,6 +25,7 @@ export async function withLock<T>(
   signal: AbortSignal | undefined,
   work: () => Promise<T>,
 ): Promise<T> {
+  await mkdir(dirname(path), { recursive: true })
   for (;;) {
     const release = await tryLock(path)
     if (typeof release === 'function') {
@@ -41,7 +42,6 @@ export async function withLock<T>(
 
 /** Takes the lock file `path`. @returns what gives it back, or the pid of the process that holds it */
 export async function tryLock(path: string): Promise<(() => Promise<void>) | number> {
-  await mkdir(dirname(path), { recursive: true })
   const own = `${process.pid} ${hostname()} ${randomUUID()}`
   while (!(await create(path, own))) {
     const holder = await readFile(path, 'utf8').catch(() => null)

@@ -63,7 +63,12 @@ export function generateOptions(
 ): GenerateOptions {
   const defaults =
     dialect === 'contract' ? CONTRACT_DEFAULTS : { ...OPENAI_DEFAULTS, ...modelDefaults }
-  const asked = present({
+  return { ...defaults, ...askedSampling(body, stop) }
+}
+
+/** As `generateOptions`, without anybody's defaults. */
+export function askedSampling(body: WireSampling, stop: readonly string[]): GenerateOptions {
+  return present({
     maxTokens: body.max_tokens,
     temperature: body.temperature,
     topP: body.top_p === 0 ? SMALLEST_MASS : body.top_p,
@@ -83,7 +88,6 @@ export function generateOptions(
     priority: body.priority,
     cacheSalt: body.cache_salt,
   })
-  return { ...defaults, ...asked }
 }
 
 /** Alternatives to something that is not told would be told nowhere. */

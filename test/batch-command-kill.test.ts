@@ -1,0 +1,84 @@
+/**
+ * `illuminator batch` that is killed, and torn in the middle of a line: the same command goes on, and in the end each
+ * prompt has one line. The real model: `test/batch-real-model.ts`, by hand.
+ */
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { countLines, killHard, parsedLines, type Run, startScript, tear } from './batch-restarts.ts'
+
+const PROMPTS = 200
+const TIMEOUT = { timeout: 60_000, interval: 5 }
+
+let folder = ''
+let prompts = ''
+let output = ''
+const runs = new Set<Run>()
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'illuminator-batch-kill-'))
+  prompts = join(folder, 'prompts.jsonl')
+  output = join(folder, 'results.jsonl')
+  // Whose answers tell them apart.
+  const lines = Array.from({ length: PROMPTS }, (_, i) => ({
+    prompt: `prompt ${i}`,
+    max_tokens: 1 + (i % 4),
+    return_full_text: true,
+  }))
+  writeFileSync(prompts, lines.map((line) => `${JSON.stringify(line)}\n`).join(''))
+})
+afterEach(async () => {
+  for (const run of runs) await killHard(run)
+  runs.clear()
+  rmSync(folder, { recursive: true })
+})
+
+function start(): Run {
+  const args = ['slow', 'batch', prompts, '--output', output, '--workers', '2', '--batch-size', '8']
+  const run = startScript('signals-server.ts', args, { XDG_CONFIG_HOME: folder })
+  runs.add(run)
+  return run
+}
+/** So many answers are there. */
+const answered = (count: number) =>
+  expect.poll(() => countLines(output), TIMEOUT).toBeGreaterThanOrEqual(count)
+
+function expectWhole(): void {
+  const text = (i: number) => `prompt ${i}${'a'.repeat(1 + (i % 4))}`
+  expect(parsedLines(output).map(({ index, generated_text }) => [index, generated_text])).toEqual(
+    Array.from({ length: PROMPTS }, (_, i) => [i, text(i)]),
+  )
+  expect(readdirSync(folder).sort()).toEqual(['prompts.jsonl', 'results.jsonl'])
+}
+
+test('200 prompts killed twice give 200 lines, in the order of the prompts', async () => {
+  for (const count of [40, 110]) {
+    const run = start()
+    await answered(count)
+    await killHard(run)
+    tear(output)
+    expect(countLines(output)).toBeLessThan(PROMPTS)
+  }
+  const last = start()
+  expect(await last.ended, last.err()).toBe(0)
+  expect(last.err()).toMatch(/its last line was cut short; that prompt is asked again/)
+  expectWhole()
+}, 120_000)
+
+test('a signal is heard: what is answered is written, and the exit code is 130', async () => {
+  for (const [signal, count] of [
+    ['SIGINT', 30],
+    ['SIGTERM', 80],
+  ] as const) {
+    const run = start()
+    await answered(count)
+    run.child.kill(signal)
+    expect(await run.ended, run.err()).toBe(130)
+    const lines = parsedLines(output)
+    expect(run.err()).toContain(`${lines.length} of ${PROMPTS} prompts are answered; the same`)
+    expect(new Set(lines.map(({ index }) => index)).size).toBe(lines.length)
+  }
+  const last = start()
+  expect(await last.ended, last.err()).toBe(0)
+  expectWhole()
+}, 120_000)
