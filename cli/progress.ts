@@ -1,6 +1,7 @@
 /** Progress of long work on stderr: bars on a terminal, a few plain lines elsewhere (a log is no place for a bar). */
 import { MultiBar, type SingleBar } from 'cli-progress'
 import type { Progress } from '../engine/api.ts'
+import { duration } from './duration.ts'
 import { type Io, note } from './io.ts'
 
 export interface ProgressReport {
@@ -25,10 +26,10 @@ function label(progress: Progress): string {
 const noteOf = (progress: Progress): string | undefined =>
   progress.phase === 'download' ? progress.note : undefined
 
-/** Bytes as MB; pipelines are counted. */
+/** Bytes as MB, those of small files as kB; pipelines are counted. */
 function amount(progress: Progress, value: number): string {
-  const counted = progress.phase === 'pipelines' || progress.phase === 'adapter'
-  return counted ? String(value) : `${(value / 1e6).toFixed(1)} MB`
+  if (progress.phase === 'pipelines' || progress.phase === 'adapter') return String(value)
+  return progress.total < 1e5 ? `${(value / 1e3).toFixed(1)} kB` : `${(value / 1e6).toFixed(1)} MB`
 }
 
 /** A bar for each thing that is under way. One that is done becomes a line above those that are not. */
@@ -47,6 +48,8 @@ function bars(io: Io): ProgressReport {
       format: '{name} [{bar}] {percentage}% | {amounts} | {eta_formatted}{why}',
       barsize: 24,
       etaBuffer: 50,
+      // Nothing comes, or nothing has come yet: no number says how long.
+      formatTime: (seconds) => (Number.isFinite(seconds) ? duration(seconds) : '?'),
     })
     const bar = all.create(total, 0, { name, amounts: '', why: '' })
     open.set(name, bar)

@@ -2,7 +2,8 @@
 import { PassThrough, Writable } from 'node:stream'
 import { stripVTControlCharacters } from 'node:util'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { BatchProgress, duration } from './batch-progress.ts'
+import { duration } from '../duration.ts'
+import { BatchProgress } from './batch-progress.ts'
 
 beforeEach(() => {
   vi.useFakeTimers()

@@ -1,5 +1,6 @@
 /** How far a batch is, on stderr: a bar on a terminal, a line now and then elsewhere. */
 import { SingleBar } from 'cli-progress'
+import { duration } from '../duration.ts'
 import { type Io, note } from '../io.ts'
 
 const BAR_MS = 250
@@ -105,13 +106,4 @@ export class BatchProgress {
       .map((fact) => ` | ${fact}`)
       .join('')
   }
-}
-
-/** `45 s`, `12 min`, `3 h 20 min`. */
-export function duration(seconds: number): string {
-  if (seconds < 90) return `${Math.ceil(seconds)} s`
-  const minutes = Math.ceil(seconds / 60)
-  if (minutes < 90) return `${minutes} min`
-  const rest = minutes % 60
-  return `${Math.floor(minutes / 60)} h${rest > 0 ? ` ${rest} min` : ''}`
 }
