@@ -17,15 +17,9 @@ let output = ''
 const runs = new Set<Run>()
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'illuminator-batch-kill-'))
-  prompts = join(folder, 'prompts.jsonl')
+  prompts = join(folder, 'prompts.txt')
   output = join(folder, 'results.jsonl')
-  // Whose answers tell them apart.
-  const lines = Array.from({ length: PROMPTS }, (_, i) => ({
-    prompt: `prompt ${i}`,
-    max_tokens: 1 + (i % 4),
-    return_full_text: true,
-  }))
-  writeFileSync(prompts, lines.map((line) => `${JSON.stringify(line)}\n`).join(''))
+  writeFileSync(prompts, Array.from({ length: PROMPTS }, (_, i) => `prompt ${i}\n`).join(''))
 })
 afterEach(async () => {
   for (const run of runs) await killHard(run)
@@ -33,9 +27,31 @@ afterEach(async () => {
   rmSync(folder, { recursive: true })
 })
 
-function start(): Run {
-  const args = ['slow', 'batch', prompts, '--output', output, '--workers', '2', '--batch-size', '8']
-  const run = startScript('signals-server.ts', args, { XDG_CONFIG_HOME: folder })
+/** Prompts whose answers tell them apart. */
+function writeDistinct(): void {
+  prompts = join(folder, 'prompts.jsonl')
+  const lines = Array.from({ length: PROMPTS }, (_, i) => ({
+    prompt: `prompt ${i}`,
+    max_tokens: 1 + (i % 4),
+    return_full_text: true,
+  }))
+  writeFileSync(prompts, lines.map((line) => `${JSON.stringify(line)}\n`).join(''))
+}
+
+function start(mostKilobytes?: number): Run {
+  const args = [
+    'slow',
+    'batch',
+    prompts,
+    '--output',
+    output,
+    '--batch-size',
+    '16',
+    '--max-tokens',
+    '2',
+  ]
+  const env = { XDG_CONFIG_HOME: folder }
+  const run = startScript('signals-server.ts', args, env, mostKilobytes)
   runs.add(run)
   return run
 }
@@ -43,15 +59,17 @@ function start(): Run {
 const answered = (count: number) =>
   expect.poll(() => countLines(output), TIMEOUT).toBeGreaterThanOrEqual(count)
 
-function expectWhole(): void {
-  const text = (i: number) => `prompt ${i}${'a'.repeat(1 + (i % 4))}`
+/** One line a prompt, in their order, and nothing else is left. */
+function expectWhole(text = (_: number) => 'aa'): void {
   expect(parsedLines(output).map(({ index, generated_text }) => [index, generated_text])).toEqual(
     Array.from({ length: PROMPTS }, (_, i) => [i, text(i)]),
   )
-  expect(readdirSync(folder).sort()).toEqual(['prompts.jsonl', 'results.jsonl'])
+  expect(readdirSync(folder)).toContain('results.jsonl')
+  expect(readdirSync(folder).filter((name) => !/^(prompts|results)\.\w+$/.test(name))).toEqual([])
 }
 
 test('200 prompts killed twice give 200 lines, in the order of the prompts', async () => {
+  writeDistinct()
   for (const count of [40, 110]) {
     const run = start()
     await answered(count)
@@ -62,7 +80,7 @@ test('200 prompts killed twice give 200 lines, in the order of the prompts', asy
   const last = start()
   expect(await last.ended, last.err()).toBe(0)
   expect(last.err()).toMatch(/its last line was cut short; that prompt is asked again/)
-  expectWhole()
+  expectWhole((i) => `prompt ${i}${'a'.repeat(1 + (i % 4))}`)
 }, 120_000)
 
 test('a signal is heard: what is answered is written, and the exit code is 130', async () => {
@@ -80,5 +98,16 @@ test('a signal is heard: what is answered is written, and the exit code is 130',
   }
   const last = start()
   expect(await last.ended, last.err()).toBe(0)
+  expectWhole()
+}, 120_000)
+
+test('a disk that is full ends it with whole lines, and once there is room it goes on', async () => {
+  const full = start(16)
+  expect(await full.ended).toBe(1)
+  expect(full.err()).toMatch(/results cannot be written to .*results\.jsonl: EFBIG/)
+  expect(parsedLines(output)).toHaveLength(countLines(output))
+  const last = start()
+  expect(await last.ended, last.err()).toBe(0)
+  expect(last.err()).not.toContain('cut short')
   expectWhole()
 }, 120_000)

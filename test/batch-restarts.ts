@@ -11,11 +11,21 @@ export interface Run {
   readonly ended: Promise<number | null>
 }
 
-/** Starts a script of this folder (or beside it) with TypeScript. */
-export function startScript(script: string, args: readonly string[], env: NodeJS.ProcessEnv): Run {
+/**
+ * Starts a script of this folder (or beside it) with TypeScript.
+ * @param mostKilobytes as if the disk were full once a file has so many
+ */
+export function startScript(
+  script: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  mostKilobytes: number | 'unlimited' = 'unlimited',
+): Run {
   const here = import.meta.dirname
   const loader = join(here, 'run-typescript.mjs')
-  const child = spawn(process.execPath, ['--import', loader, join(here, script), ...args], {
+  const node = [process.execPath, '--import', loader, join(here, script), ...args]
+  const limited = ['-c', `ulimit -f ${mostKilobytes} && exec "$@"`, 'bash', ...node]
+  const child = spawn('bash', limited, {
     env: { ...process.env, NO_COLOR: '1', ...env },
     stdio: ['ignore', 'ignore', 'pipe'],
   })

@@ -4,7 +4,7 @@
  * At no time does the file hold two lines of one prompt.
  */
 import { type FileHandle, open, realpath, rename, rm, stat } from 'node:fs/promises'
-import { UsageError } from '../exit.ts'
+import { CommandError, UsageError } from '../exit.ts'
 import { linesOf } from './file-lines.ts'
 import type { Prompt } from './prompts.ts'
 import { BEGINNING, type ResultLine, readLine, writeLine } from './result-line.ts'
@@ -114,7 +114,10 @@ export class ResultFile {
     } catch (error) {
       // A full disk: half a line is none. Should this fail too, the next run repairs it.
       await this.#file.truncate(this.#size).catch(() => {})
-      throw error
+      const why = error instanceof Error ? error.message : String(error)
+      throw new CommandError(`The results cannot be written to ${this.path}: ${why}`, {
+        cause: error,
+      })
     }
     const { index, status } = result
     this.#kept.set(index, { start: this.#size, length: line.length, status })
