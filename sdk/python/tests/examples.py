@@ -53,7 +53,8 @@ PRELUDE = {"Batch Processing": "import time\n"}
 
 #: After a block that only prepares something: it is used, and says what came of it.
 EPILOGUE = {
-    "Configuration": 'print(client.generate("Hello world").generated_text)\nprint(client.config)\n',
+    "Configuration": 'print(client.generate("Hello world", max_tokens=8).generated_text)\n'
+    "print(client.config)\n",
     "Handling Rate Limits": 'print(generate_with_retry("Hello world").generated_text)\n',
     "Chat Interface": "print([message.role for message in history])\n",
 }

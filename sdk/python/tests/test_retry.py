@@ -170,6 +170,19 @@ def test_a_client_waits_as_it_is_told_and_succeeds(waits: list[float]) -> None:
         assert asked <= wait <= asked * 1.1 + 0.2
 
 
+def test_the_log_tells_of_retries_and_of_no_secret(
+    waits: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="illuminator")
+    with serving(refusal(503, *BUSY, message="Full.", retry_after="5"), whole()) as server:
+        IlluminatorClient("sk-secret", server.url).generate("a private prompt")
+    (record,) = caplog.records
+    assert record.getMessage().startswith("POST /generate: 503 (Full. [req_body]); again in 5.")
+    assert "secret" not in caplog.text
+    assert "private" not in caplog.text
+    assert len(waits) == 1
+
+
 async def test_so_does_the_async_one(waits: list[float]) -> None:
     handlers = (refusal(429, *LIMIT, retry_after="2"), refusal(500, "server_error", "x"), whole())
     with serving(*handlers) as server:

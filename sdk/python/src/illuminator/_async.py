@@ -16,6 +16,7 @@ from illuminator._exchange import (
     httpx_timeout,
     parsed,
     request_of,
+    tell_retry,
     timeout_of,
 )
 from illuminator._reading import Item
@@ -103,6 +104,7 @@ class AsyncTransport:
                 wait = backoff.wait(error, deadline.remaining)
             if wait is None:
                 raise error
+            tell_retry(call, error, wait)
             await anyio.sleep(wait)
 
     async def _once(

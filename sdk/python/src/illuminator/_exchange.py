@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import platform
 import time
 from collections.abc import Mapping
@@ -13,8 +14,11 @@ from pydantic import ValidationError as ShapeError
 from illuminator._calls import Call, Model
 from illuminator._version import __version__
 from illuminator.config import Config, Timeout
-from illuminator.exceptions import APITimeoutError, InvalidResponseError
+from illuminator.exceptions import APITimeoutError, IlluminatorError, InvalidResponseError
 from illuminator.types import Answer
+
+#: Tells of retries, at the level INFO; never of keys, prompts or answers.
+LOG = logging.getLogger("illuminator")
 
 USER_AGENT = f"illuminator-sdk/{__version__} python/{platform.python_version()}"
 
@@ -52,6 +56,12 @@ class Deadline:
     def error(self) -> APITimeoutError:
         """The error for time that is over."""
         return APITimeoutError(f"The request took longer than its timeout of {self._seconds:g} s.")
+
+
+def tell_retry(call: Call[Any], error: IlluminatorError, seconds: float) -> None:
+    """Says in the log what went wrong, and when it will be tried again."""
+    what = error.status_code or type(error).__name__
+    LOG.info("%s %s: %s (%s); again in %.2f s", call.method, call.path, what, error, seconds)
 
 
 def timeout_of(config: Config, call: Call[Any]) -> Timeout:

@@ -15,6 +15,7 @@ from illuminator._exchange import (
     httpx_timeout,
     parsed,
     request_of,
+    tell_retry,
     timeout_of,
 )
 from illuminator._reading import Item
@@ -107,6 +108,7 @@ class SyncTransport:
                 wait = backoff.wait(error, deadline.remaining)
             if wait is None:
                 raise error
+            tell_retry(call, error, wait)
             time.sleep(wait)
 
     def _answer(
