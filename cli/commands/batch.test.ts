@@ -112,6 +112,18 @@ describe('a later run', () => {
     )
   })
 
+  test('asks prompts that were added at the end, and refuses a file of others', async () => {
+    await batch()
+    writeFileSync(prompts, 'one\ntwo\nthree\nfour\n')
+    const added = await batch()
+    expect(added.engine.calls.map(({ prompt }) => prompt)).toEqual(['four'])
+    writeFileSync(prompts, 'two\none\n')
+    const other = await batch()
+    expect({ code: other.code, loads: other.loads }).toEqual({ code: 2, loads: [] })
+    expect(other.stderr).toMatch(/results\.jsonl, line 1 answers another prompt 0 than the file/)
+    expect(results()).toHaveLength(4)
+  })
+
   test('asks those that failed when told to; until then the exit code is 1', async () => {
     writeFileSync(prompts, `one\n${'x'.repeat(60)}\nthree\n`)
     const first = await batch([], { engine: { contextLength: 50 } })
@@ -175,6 +187,7 @@ test.each([
   [[], /required option.*--output/],
   [['--output', 'o', '--workers', '0'], /from 1 to 1024/],
   [['--output', 'o', '--workers', '100', '--batch-size', '100'], /10000 prompts at once; at most/],
+  [['--output', 'o', '--system-message', 'x'], /--system-message is for chats: add --chat/],
   [['--output', 'nowhere/o'], /cannot be written to nowhere\/o: ENOENT/],
 ])('%j is a usage error', async (args, message) => {
   const { code, stderr, loads } = await run(['batch', prompts, ...args], {

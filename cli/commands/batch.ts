@@ -43,7 +43,12 @@ export function addBatch(program: Command, deps: Deps): void {
     .option('--system-message <text>', 'with --chat: what the model is told before')
     .option('--json', 'print one JSON object with counts and speed')
   addBackend(addSampling(command, DEFAULTS.maxTokens), deps).action(
-    (prompts: string, flags: Flags) => batch(deps, prompts, flags),
+    (prompts: string, flags: Flags) => {
+      // What is configured for chats is none of a text's business.
+      const isGiven = command.getOptionValueSource('systemMessage') === 'cli'
+      if (!isGiven || flags.chat) return batch(deps, prompts, flags)
+      throw new UsageError('--system-message is for chats: add --chat, or leave it out.')
+    },
   )
 }
 

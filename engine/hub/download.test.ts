@@ -91,6 +91,12 @@ describe('a connection that drops', () => {
   })
 })
 
+it('what a hop has packed on its way is unpacked, and checked like all else', async () => {
+  change({ isPacked: true })
+  await download()
+  await expectWhole()
+})
+
 describe('a file that was changed between two tries', () => {
   const later = bytes(11)
 

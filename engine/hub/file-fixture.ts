@@ -1,6 +1,7 @@
 /** For tests: one file as an HTTP server sends it, with ranges, validators, and the ways in which it can misbehave. */
 import { createHash } from 'node:crypto'
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
+import { gzipSync } from 'node:zlib'
 
 export interface Served {
   content: Uint8Array
@@ -25,6 +26,8 @@ export interface Served {
   hasNoEtag?: boolean
   /** Sent in chunks, without a length. */
   hidesLength?: boolean
+  /** Sent whole and packed, though nobody asked for that. */
+  isPacked?: boolean
   /** Answers with this status, this many times (default: always), and these headers. */
   status?: number
   statuses?: number
@@ -61,6 +64,10 @@ export function sendFile(file: Served, asked: IncomingHttpHeaders, response: Ser
     return
   }
   const { content } = file
+  if (file.isPacked) {
+    response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync(content))
+    return
+  }
   const etag = `"${sha256(content)}"`
   const from = startOf(file, asked, etag)
   if (from >= content.length && from > 0) {
