@@ -165,6 +165,8 @@ def test_a_client_waits_as_it_is_told_and_succeeds(waits: list[float]) -> None:
     ):
         assert client.generate("x", max_tokens=3).generated_text == "one two three"
         assert [request.body for request in server.requests] == [server.requests[0].body] * 4
+        # One request, however often it was sent: one id.
+        assert len({request.headers["x-request-id"] for request in server.requests}) == 1
     assert len(waits) == 3
     for wait, asked in zip(waits, (2.0, 10.0, 0.25)):
         assert asked <= wait <= asked * 1.1 + 0.2
@@ -268,6 +270,8 @@ def test_nobody_listens(waits: list[float]) -> None:
     with pytest.raises(APIConnectionError, match="Cannot connect to " + url) as caught:
         IlluminatorClient(base_url=url, max_retries=1).generate("x")
     assert caught.value.__cause__ is not None
+    # Nobody answered: the id is the one that was sent.
+    assert str(caught.value.request_id).startswith("req_")
     assert len(waits) == 1
 
 

@@ -78,8 +78,9 @@ def test_a_stream_may_have_a_limit_as_a_whole() -> None:
 async def test_an_async_stream_may_have_one_too() -> None:
     with serving(dripping(0.05)) as server:
         async with AsyncIlluminatorClient(base_url=server.url) as client:
-            with pytest.raises(APITimeoutError, match=r"timeout of 0\.4 s"):
+            with pytest.raises(APITimeoutError, match=r"timeout of 0\.4 s") as caught:
                 await client.generate_stream("x", timeout=Timeout(stream=0.4)).read()
+            assert caught.value.request_id == "req_stream"
 
 
 @pytest.mark.parametrize(

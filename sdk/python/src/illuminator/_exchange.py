@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import platform
 import time
+import uuid
 from collections.abc import Mapping
 from typing import Any, Optional, Union
 
@@ -16,6 +17,8 @@ from illuminator._version import __version__
 from illuminator.config import Config, Timeout
 from illuminator.exceptions import APITimeoutError, IlluminatorError, InvalidResponseError
 from illuminator.types import Answer
+
+REQUEST_ID = "x-request-id"
 
 #: Tells of retries, at the level INFO; never of keys, prompts or answers.
 LOG = logging.getLogger("illuminator")
@@ -77,6 +80,8 @@ def request_of(config: Config, call: Call[Any], *, streams: bool) -> dict[str, A
     headers = {
         "accept": "text/event-stream" if streams else "application/json",
         "user-agent": USER_AGENT,
+        # Of our own making, so that what is never answered can be found in the server's log, too.
+        REQUEST_ID: f"req_{uuid.uuid4().hex}",
     }
     if streams:
         # Compression holds tokens back.

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Mapping
 from typing import Generic, Optional, TypeVar, Union
 
 import httpx
 
 from illuminator._calls import Call
 from illuminator._errors import error_of_body
-from illuminator._exchange import shaped
+from illuminator._exchange import REQUEST_ID, shaped
 from illuminator._sse import EventTooLargeError, ServerSentEvent, SseDecoder
 from illuminator.exceptions import IlluminatorError, InvalidResponseError, StreamInterruptedError
 from illuminator.types import ChatChunk, StreamToken, Usage
@@ -29,7 +28,7 @@ class Reading(Generic[Item]):
         self._decoder = SseDecoder()
         self._items: deque[Item] = deque()
         self._texts: list[str] = []
-        self._headers: Mapping[str, str] = {}
+        self._headers: dict[str, str] = {}
         self._failure: Optional[IlluminatorError] = None
         self.is_done = False
         self.finish_reason: Optional[str] = None
@@ -42,7 +41,7 @@ class Reading(Generic[Item]):
 
     @property
     def request_id(self) -> Optional[str]:
-        return self._headers.get("x-request-id")
+        return self._headers.get(REQUEST_ID) or None
 
     def begin(self, response: httpx.Response) -> None:
         """Looks at the head of the answer.
@@ -51,6 +50,7 @@ class Reading(Generic[Item]):
             InvalidResponseError: No events follow.
         """
         self._headers = {name.lower(): value for name, value in response.headers.items()}
+        self._headers.setdefault(REQUEST_ID, response.request.headers.get(REQUEST_ID, ""))
         kind = self._headers.get("content-type", "nothing")
         if kind.split(";")[0].strip().lower() != "text/event-stream":
             raise InvalidResponseError(

@@ -11,6 +11,7 @@ from illuminator._calls import Call, Model
 from illuminator._errors import error_of_answer, error_of_exception
 from illuminator._exchange import (
     LIMITS,
+    REQUEST_ID,
     Deadline,
     httpx_timeout,
     parsed,
@@ -103,6 +104,7 @@ class SyncTransport:
                 sent = not isinstance(thrown, NOT_SENT)
             except IlluminatorError as refused:
                 error, sent = refused, True
+            error.request_id = error.request_id or arguments["headers"][REQUEST_ID]
             wait = None
             if may_retry(error, repeatable=call.repeatable, sent=sent):
                 wait = backoff.wait(error, deadline.remaining)

@@ -64,6 +64,11 @@ class Told(Generic[Item]):
         error = error_of_exception(thrown, url)
         return self._reading.interrupted(error.message)
 
+    def _name(self, error: BaseException) -> None:
+        """Puts the request's id on an error that has none."""
+        if isinstance(error, IlluminatorError) and error.request_id is None:
+            error.request_id = self.request_id
+
     def _late(self, why: str) -> APITimeoutError:
         return APITimeoutError(why, request_id=self.request_id)
 

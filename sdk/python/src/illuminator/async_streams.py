@@ -59,8 +59,9 @@ class AsyncStream(Told[Item], AsyncIterator[Item]):
                 return None
             await self._finish(well=False)
             raise self._failed(thrown) from thrown
-        except BaseException:
+        except BaseException as error:
             await self._finish(well=False)
+            self._name(error)
             raise
         return None
 

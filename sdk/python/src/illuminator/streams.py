@@ -64,8 +64,9 @@ class Stream(Told[Item], Iterator[Item]):
                 return None
             self._finish(well=False)
             raise self._failed(thrown) from thrown
-        except BaseException:
+        except BaseException as error:
             self._finish(well=False)
+            self._name(error)
             raise
         return None
 
