@@ -12,6 +12,7 @@ import { runsTable } from './report/runs-table.ts'
 import { brief } from './report/table.ts'
 import { missedLine, wantedTable } from './report/wanted-table.ts'
 import { runKernels } from './run-kernels.ts'
+import { benchHttp, FULL_HTTP, SHORT_HTTP } from './suites/http.ts'
 import { checkIdentity, FULL_IDENTITY, SHORT_IDENTITY } from './suites/identity.ts'
 import { benchModel, FULL, SHORT } from './suites/model.ts'
 import { benchServing, FULL_SERVING, SHORT_SERVING } from './suites/serving.ts'
@@ -93,6 +94,22 @@ async function servingPart(options: Options): Promise<Part> {
   return { what: `serving ${suite.model}`, adapter, driver, figures, failures: [] }
 }
 
+async function httpPart(options: Options): Promise<Part> {
+  const lengths = options.full ? FULL_HTTP : SHORT_HTTP
+  const suite = await benchHttp({
+    ...lengths,
+    repeats: options.repeats ?? lengths.repeats,
+    model: options.model,
+    load: options.adapter ? { adapter: options.adapter } : {},
+    note,
+  })
+  const { adapter, driver, figures } = suite
+  say(`\n${suite.model} (${suite.weights}), over HTTP, on ${adapter} (${driver})`)
+  say(`\n${wantedTable(figures)}\n\n${missedLine(figures)}`)
+  say('Every repeat brought the same texts both ways.')
+  return { what: `http ${suite.model}`, adapter, driver, figures, failures: [] }
+}
+
 /** Nothing of it is a speed: it is not recorded. Throws BenchError where an id differs or a condition did not come about. */
 async function identity(options: Options): Promise<void> {
   const report = await checkIdentity({
@@ -172,6 +189,11 @@ function program(): Command {
       withModel(suiteCommand('serving', 'Many at once, prefixes, admission, event loops, drafts.'))
         .option('--bf16 <folder>', "the model's BF16 form; default: written for the run")
         .action((options: Options) => measure([servingPart], options)),
+    )
+    .addCommand(
+      withModel(suiteCommand('http', 'The engine over HTTP beside the engine alone.')).action(
+        (options: Options) => measure([httpPart], options),
+      ),
     )
     .addCommand(
       withModel(new Command('identity'))
