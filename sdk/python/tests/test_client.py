@@ -305,6 +305,7 @@ def test_a_refusal(call: Both) -> None:
     [
         ("generate", ("x",), {"max_token": 5}, "'max_token'. Did you mean 'max_tokens'"),
         ("generate", ("x",), {"stop": "."}, "unexpected keyword argument 'stop'"),
+        ("generate", ("x",), {"stream": True}, r"'stream'. Call generate_stream\(\)"),
         ("chat", ([],), {"stop_sequences": []}, "unexpected keyword argument 'stop_sequences'"),
         ("chat", ("Hello",), {}, "expected a list of them"),
         ("chat", ({"role": "user"},), {}, "expected a list of them"),

@@ -94,6 +94,8 @@ class MessageParam(TypedDict, total=False):
     name: Optional[str]
 
 
+_STREAMED = frozenset({"generate_stream", "chat_stream"})
+
 _OPTIONS = frozenset(RequestOptions.__annotations__)
 
 
@@ -110,6 +112,8 @@ def checked(
         if name not in names:
             near = difflib.get_close_matches(name, names, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
+            if name == "stream" and f"{method}_stream" in _STREAMED:
+                hint = f" Call {method}_stream()."
             raise TypeError(f"{method}() got an unexpected keyword argument {name!r}.{hint}")
     options = {name: value for name, value in given.items() if name in _OPTIONS}
     fields = {name: value for name, value in given.items() if name in known and value is not None}
