@@ -10,7 +10,8 @@ export const DEFAULTS = { maxTokens: 100, temperature: 0.7, topP: 0.9, topK: 50 
 export const real = (low: number, high: number) => (text: string) => {
   const value = text.trim() === '' ? Number.NaN : Number(text)
   if (value >= low && value <= high) return value
-  throw new InvalidArgumentError(`Expected a number from ${low} to ${high}.`)
+  const range = low === Number.MIN_VALUE ? `above 0, at most ${high}` : `from ${low} to ${high}`
+  throw new InvalidArgumentError(`Expected a number ${range}.`)
 }
 
 /** A parser of whole numbers in a range. */

@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 import { addBatch } from './commands/batch.ts'
 import { addChat } from './commands/chat.ts'
+import { addCompletion } from './commands/completion.ts'
 import { addConfig } from './commands/config.ts'
 import { addDoctor } from './commands/doctor.ts'
 import { addGenerate } from './commands/generate.ts'
@@ -14,9 +15,11 @@ import { addServe } from './commands/serve.ts'
 import { EXIT, errorLine, exitCodeFor } from './exit.ts'
 import { note } from './io.ts'
 import type { Deps } from './session.ts'
+import { expanded } from './shorthands.ts'
 import { cliVersion } from './version.ts'
 
 const AFTER_HELP = `
+pull, ls, show and rm are those of models.
 Exit codes: 0 done, 1 failed while running, 2 wrong command line, 130 interrupted.
 DEBUG=illuminator prints stacks, NO_COLOR=1 switches colours off.`
 
@@ -33,6 +36,7 @@ const COMMANDS = [
   addDoctor,
   addModels,
   addLogits,
+  addCompletion,
 ]
 
 function createProgram(deps: Deps): Command {
@@ -58,7 +62,7 @@ function createProgram(deps: Deps): Command {
  */
 export async function runCli(args: readonly string[], deps: Deps): Promise<number> {
   try {
-    await createProgram(deps).parseAsync(args, { from: 'user' })
+    await createProgram(deps).parseAsync(expanded(args), { from: 'user' })
     return EXIT.ok
   } catch (error) {
     const line = errorLine(error, deps.io.env.DEBUG)

@@ -151,7 +151,9 @@ beforeAll(() => {
 /** The words of a command line, as bash reads them. */
 function wordsOf(line: string): string[] {
   const script = `illuminator() { printf '%s\\0' "$@"; }\n${line}`
-  return execFileSync('bash', ['-c', script], { encoding: 'utf8' }).split('\0').slice(0, -1)
+  return execFileSync('bash', ['--norc', '-c', script], { encoding: 'utf8' })
+    .split('\0')
+    .slice(0, -1)
 }
 
 describe('every command of the contract', () => {

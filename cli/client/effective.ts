@@ -13,15 +13,16 @@ export interface Effective {
 
 /** What holds where no flag says otherwise; null where nothing is set and there is no default. */
 export function effective(
-  { key, variable, option }: ClientSetting,
+  { key, variables, option }: ClientSetting,
   env: Io['env'],
   values: ClientValues,
   path: string,
 ): Effective | null {
-  const text = variable === undefined ? undefined : env[variable]
   // An empty variable is how shells say "not set".
-  if (variable !== undefined && text) {
-    return { value: parseValue(option, firstOf(variable, text), variable), source: variable }
+  const variable = variables.find((name) => env[name])
+  if (variable !== undefined) {
+    const text = firstOf(variable, env[variable] ?? '')
+    return { value: parseValue(option, text, variable), source: variable }
   }
   const kept = values[key]
   if (kept !== undefined) {

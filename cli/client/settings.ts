@@ -13,8 +13,8 @@ export interface ClientSetting {
   readonly key: string
   /** Another word for it. */
   readonly alias?: string
-  /** Its environment variable, where it has one. */
-  readonly variable?: string
+  /** Its environment variables; the first that is set wins. */
+  readonly variables: readonly string[]
   /** Never shown whole. */
   readonly isSecret?: true
   /** Whose parser and help it takes. */
@@ -39,19 +39,25 @@ const named = (flag: string): Option => {
 export const CLIENT_SETTINGS: readonly ClientSetting[] = [
   {
     key: 'api_key',
-    variable: 'ILLUMINATOR_API_KEY',
+    variables: ['ILLUMINATOR_API_KEY'],
     isSecret: true,
     option: named('apiKey'),
   },
-  { key: 'base_url', alias: 'url', variable: 'ILLUMINATOR_URL', option: named('url') },
-  { key: 'model', variable: 'ILLUMINATOR_MODEL', option: named('model') },
-  { key: 'timeout', option: named('timeout') },
-  { key: 'max_retries', option: named('maxRetries') },
-  { key: 'retry_delay', option: named('retryDelay') },
-  { key: 'max_tokens', option: named('maxTokens') },
-  { key: 'temperature', option: named('temperature') },
-  { key: 'top_p', option: named('topP') },
-  { key: 'system_message', option: named('systemMessage') },
+  {
+    key: 'base_url',
+    alias: 'url',
+    // In the order of the Python client.
+    variables: ['ILLUMINATOR_BASE_URL', 'ILLUMINATOR_URL'],
+    option: named('url'),
+  },
+  { key: 'model', variables: ['ILLUMINATOR_MODEL'], option: named('model') },
+  { key: 'timeout', variables: [], option: named('timeout') },
+  { key: 'max_retries', variables: [], option: named('maxRetries') },
+  { key: 'retry_delay', variables: [], option: named('retryDelay') },
+  { key: 'max_tokens', variables: [], option: named('maxTokens') },
+  { key: 'temperature', variables: [], option: named('temperature') },
+  { key: 'top_p', variables: [], option: named('topP') },
+  { key: 'system_message', variables: [], option: named('systemMessage') },
 ]
 
 /**

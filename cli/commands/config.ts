@@ -1,5 +1,5 @@
 /** `illuminator config set | get | list | reset`: what who uses a model has set, in `client.json`. */
-import type { Command } from 'commander'
+import { Argument, type Command } from 'commander'
 import { effective } from '../client/effective.ts'
 import { clientFile, readClientFile, writeClientFile } from '../client/file.ts'
 import { CLIENT_SETTINGS, type ClientSetting, clientSetting } from '../client/settings.ts'
@@ -8,7 +8,9 @@ import { CommandError, UsageError } from '../exit.ts'
 import { note, readAll, write } from '../io.ts'
 import type { Deps } from '../session.ts'
 
-const KEYS = CLIENT_SETTINGS.map(({ key }) => key).join(', ')
+/** Lists what there is; that it is one of them is checked with a better answer than commander's. */
+const settingName = (name: string, help: string): Argument =>
+  Object.assign(new Argument(name, help), { argChoices: CLIENT_SETTINGS.map(({ key }) => key) })
 
 export function addConfig(program: Command, deps: Deps): void {
   const config = program
@@ -16,12 +18,12 @@ export function addConfig(program: Command, deps: Deps): void {
     .description('your settings: API key, server, model and defaults of answers')
     .addHelpText(
       'after',
-      `\nSettings: ${KEYS}.\nA flag wins over a variable (ILLUMINATOR_*), a variable over what is set here.`,
+      '\nA flag wins over a variable (ILLUMINATOR_*), a variable over what is set here.',
     )
   config
     .command('set')
     .description('keep a setting')
-    .argument('<key>', 'which')
+    .addArgument(settingName('<key>', 'which'))
     .argument(
       '[value]',
       'to what; "-" or nothing reads it from stdin, which keeps a key out of the shell’s history',
@@ -30,7 +32,7 @@ export function addConfig(program: Command, deps: Deps): void {
   config
     .command('get')
     .description('print a setting that holds, whole')
-    .argument('<key>', 'which')
+    .addArgument(settingName('<key>', 'which'))
     .action((key: string) => get(deps, key))
   config
     .command('list')
@@ -41,7 +43,7 @@ export function addConfig(program: Command, deps: Deps): void {
   config
     .command('reset')
     .description('forget a setting, or all of them')
-    .argument('[key]', 'which (default: all)')
+    .addArgument(settingName('[key]', 'which (default: all)'))
     .action((key: string | undefined) => reset(deps, key))
 }
 
@@ -56,8 +58,8 @@ async function set({ io }: Deps, name: string, given: string | undefined): Promi
   const path = clientFile(io.env)
   await writeClientFile(path, { ...(await readClientFile(path)), [key]: value })
   note(io, `${key} = ${shownValue(setting, value)} (${path})`)
-  const { variable } = setting
-  if (variable && io.env[variable]) note(io, `${variable} is set too, and wins.`)
+  const winner = setting.variables.find((name) => io.env[name])
+  if (winner) note(io, `${winner} is set too, and wins.`)
 }
 
 async function get({ io }: Deps, name: string): Promise<void> {

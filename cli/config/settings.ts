@@ -39,7 +39,7 @@ export const OTHER_VARIABLES: readonly { name: string; help: string | null }[] =
 ]
 
 /** What a setting takes, in words; parsers say it themselves when they refuse. */
-export function expectationOf({ option, kind }: Setting): string {
+export function expectationOf({ option, kind }: Pick<Setting, 'option' | 'kind'>): string {
   if (kind === 'switch') return 'true or false'
   if (kind === 'list') return 'list'
   if (option.argChoices) return option.argChoices.join(', ')

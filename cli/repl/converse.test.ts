@@ -150,8 +150,9 @@ describe('commands', () => {
 
   test('/show tells what holds', async () => {
     const { stderr } = await chat('hi\n/show\n/show messages\n', ['--seed', '7'])
-    expect(stderr).toContain('fake/tiny-1 on Fake adapter\ncontext of 2048 tokens\n')
-    expect(stderr).toContain('There is no system message.')
+    expect(stderr).toMatch(
+      /^model +fake\/tiny-1 on Fake adapter\ncontext +2048 tokens\nsystem +none$/m,
+    )
     expect(stderr).toMatch(/^seed +7$/m)
     expect(stderr).toMatch(/^max_tokens +what fits the context$/m)
     expect(stderr).toMatch(/^min_p +not set$/m)

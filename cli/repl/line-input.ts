@@ -142,9 +142,7 @@ export class LineInput {
     if (this.#options.stop()) return
     const wasEmpty = this.#lines.line === '' && !this.#assembler.isOpen
     this.#assembler.cancel()
-    this.#lines.write(null, { ctrl: true, name: 'e' })
-    this.#lines.write(null, { ctrl: true, name: 'u' })
-    this.#screen.write('\n')
+    this.#dropLine()
     this.#leaving = wasEmpty ? this.#leaving + 1 : 0
     if (this.#leaving > 1) {
       this.close()
@@ -152,6 +150,15 @@ export class LineInput {
     }
     if (wasEmpty) note(this.#io, '(Ctrl-C again, Ctrl-D or /bye leaves)')
     this.#prompt()
+  }
+
+  /** As shells do: what was typed stays to be seen. */
+  #dropLine(): void {
+    this.#lines.write(null, { ctrl: true, name: 'e' })
+    this.#screen.write('^C\n')
+    this.#screen.isMuted = true
+    this.#lines.write(null, { ctrl: true, name: 'u' })
+    this.#screen.isMuted = false
   }
 }
 

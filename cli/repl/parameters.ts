@@ -47,14 +47,17 @@ function readValue(option: Option, text: string, before: unknown): unknown {
   return parseValue(option, text, nameOf(option))
 }
 
+const WIDTH = Math.max(...PARAMETERS.map((name) => name.length))
+
+/** A fact as `/show` lists it, in line with the parameters. */
+export const shownLine = (name: string, value: string): string => `${name.padEnd(WIDTH)}  ${value}`
+
 /** `temperature  0.7`, one a line; those that are the model's or the context's own say so. */
 export function parameterLines(flags: SamplingFlags): string[] {
   const options: GenerateOptions = samplingFrom(flags)
-  const width = Math.max(...PARAMETERS.map((name) => name.length))
   return OPTIONS.map((option) => {
     const value = options[option.attributeName() as keyof SamplingFlags]
-    const shown =
-      value === undefined ? (option.defaultValueDescription ?? 'not set') : JSON.stringify(value)
-    return `${nameOf(option).padEnd(width)}  ${shown}`
+    const unset = option.defaultValueDescription ?? 'not set'
+    return shownLine(nameOf(option), value === undefined ? unset : JSON.stringify(value))
   })
 }

@@ -3,7 +3,7 @@ import { nearest, suggestion } from '../config/nearest.ts'
 import { CommandError, UsageError } from '../exit.ts'
 import { note } from '../io.ts'
 import { loadChat, saveChat } from './chat-file.ts'
-import { PARAMETERS, parameterLines, setParameter } from './parameters.ts'
+import { PARAMETERS, parameterLines, setParameter, shownLine } from './parameters.ts'
 import type { Talk } from './talk.ts'
 
 interface SlashCommand {
@@ -147,14 +147,16 @@ function setSystem(talk: Talk, argument: string): void {
 
 const SHOWN: Readonly<Record<string, (talk: Talk) => string[]>> = {
   model: ({ backend }) => [
-    `${backend.model ?? 'the server’s usual model'} on ${backend.place}`,
-    ...(backend.contextLength === null ? [] : [`context of ${backend.contextLength} tokens`]),
+    shownLine('model', `${backend.model ?? 'the server’s usual one'} on ${backend.place}`),
+    ...(backend.contextLength === null
+      ? []
+      : [shownLine('context', `${backend.contextLength} tokens`)]),
   ],
+  system: ({ system }) => [shownLine('system', system ?? 'none')],
   parameters: ({ parameters, showsStats }) => [
     ...parameterLines(parameters),
-    `stats ${showsStats ? 'on' : 'off'}`,
+    shownLine('stats', showsStats ? 'on' : 'off'),
   ],
-  system: ({ system }) => [system ?? 'There is no system message.'],
   messages: ({ messages }) =>
     messages.length === 0
       ? ['Nothing was said yet.']
