@@ -3,12 +3,9 @@ import type { Command } from 'commander'
 import { applyClientSettings } from '../client/effective.ts'
 import { addServer, type ServerFlags } from '../client/options.ts'
 import { UsageError } from '../exit.ts'
-import { type Io, note } from '../io.ts'
 import { addLoading, type LoadFlags, loadingFrom, modelName } from '../options.ts'
 import { type Deps, untilInterrupted, withEngine } from '../session.ts'
 import { type Backend, localBackend } from './backend.ts'
-import { RemoteBackend } from './remote.ts'
-import { Server } from './server.ts'
 
 export interface BackendFlags extends LoadFlags, ServerFlags {
   local?: boolean
@@ -58,18 +55,9 @@ export async function withBackend<T>(
       `${flag} is about a model in this process, but ${url} is asked. Leave it out, or add --local.`,
     )
   }
+  // Read only when it is needed: no start should wait for it.
+  const { RemoteBackend } = await import('./remote.ts')
+  const { serverOf } = await import('./server-of.ts')
   const backend = new RemoteBackend(serverOf(deps.io, { ...flags, url }), model ?? null)
   return untilInterrupted(deps.io, (signal) => use(backend, signal))
-}
-
-/** The server that flags and configuration name. */
-export function serverOf(io: Io, flags: ServerFlags & { url: string }): Server {
-  return new Server({
-    url: flags.url,
-    apiKey: flags.apiKey,
-    timeoutMs: flags.timeout * 1000,
-    maxRetries: flags.maxRetries,
-    retryDelayMs: flags.retryDelay * 1000,
-    tell: (line) => note(io, line),
-  })
 }

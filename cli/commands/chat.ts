@@ -2,7 +2,6 @@
 import type { Command } from 'commander'
 import { addBackend, type BackendFlags, withBackend } from '../backend/open-backend.ts'
 import { type addEngine, addSampling, type SamplingFlags } from '../options.ts'
-import { converse } from '../repl/converse.ts'
 import type { Deps } from '../session.ts'
 
 export interface ChatFlags extends SamplingFlags, BackendFlags {
@@ -14,7 +13,10 @@ export interface ChatFlags extends SamplingFlags, BackendFlags {
 export function addChat(program: Command, deps: Deps): void {
   const command = program.command('chat').alias('interactive').description('talk with the model')
   addChatOptions(command, deps).action((flags: ChatFlags) =>
-    withBackend(deps, flags, (backend, signal) => converse(deps, backend, flags, signal)),
+    withBackend(deps, flags, async (backend, signal) => {
+      const { converse } = await import('../repl/converse.ts')
+      await converse(deps, backend, flags, signal)
+    }),
   )
 }
 

@@ -1,8 +1,5 @@
 /** `illuminator ps`: which models a running server has loaded. */
 import type { Command } from 'commander'
-import { z } from 'zod'
-import { serverOf } from '../backend/open-backend.ts'
-import { ServerError } from '../backend/server-error.ts'
 import { applyClientSettings } from '../client/effective.ts'
 import { addServer, type ServerFlags } from '../client/options.ts'
 import { note, write } from '../io.ts'
@@ -16,18 +13,6 @@ interface Flags extends ServerFlags {
 /** Where `serve` listens unless it is told otherwise. */
 const USUAL_URL = 'http://127.0.0.1:8000'
 
-const body = z.object({
-  models: z.array(
-    z.looseObject({
-      id: z.string(),
-      state: z.enum(['loaded', 'loading', 'unloaded']),
-      pinned: z.boolean(),
-      memory_usage: z.string().nullable(),
-      context_length: z.number().nullable(),
-    }),
-  ),
-})
-
 export function addPs(program: Command, deps: Deps): void {
   addServer(program.command('ps').description('the models that a running server has loaded'))
     .option('-a, --all', 'those too that it would load when asked for them')
@@ -38,16 +23,11 @@ export function addPs(program: Command, deps: Deps): void {
 
 async function ps({ io }: Deps, flags: Flags): Promise<void> {
   const url = flags.url ?? USUAL_URL
+  const { serverOf } = await import('../backend/server-of.ts')
+  const { servedModels } = await import('../backend/served-models.ts')
   const server = serverOf(io, { ...flags, url })
-  const known = body.safeParse(
-    await untilInterrupted(io, (signal) => server.get('/models', signal)),
-  )
-  if (!known.success) {
-    throw new ServerError(
-      `${url} does not tell which models are loaded: it is no illuminator server.`,
-    )
-  }
-  const models = known.data.models.filter(({ state }) => flags.all || state !== 'unloaded')
+  const all = await untilInterrupted(io, (signal) => servedModels(server, signal))
+  const models = all.filter(({ state }) => flags.all || state !== 'unloaded')
   if (flags.json) return write(io.stdout, `${JSON.stringify(models, null, 2)}\n`)
   if (models.length === 0) {
     return note(io, `${url} has no model loaded; --all lists those that it would load.`)

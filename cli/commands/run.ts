@@ -6,7 +6,6 @@ import { withBackend } from '../backend/open-backend.ts'
 import { UsageError } from '../exit.ts'
 import { note, readAll, stderrColors, write } from '../io.ts'
 import { addEngine, samplingFrom } from '../options.ts'
-import { converse } from '../repl/converse.ts'
 import type { Deps } from '../session.ts'
 import { addChatOptions, type ChatFlags } from './chat.ts'
 
@@ -29,11 +28,11 @@ export function addRun(program: Command, deps: Deps): void {
 async function runModel(deps: Deps, model: string, words: string[], given: Flags): Promise<void> {
   const flags = { ...given, model, stats: given.stats ?? given.verbose ?? false }
   const question = await questionOf(deps, words)
-  await withBackend(deps, flags, (backend, signal) =>
-    question === null
-      ? converse(deps, backend, flags, signal)
-      : answerOne(deps, backend, flags, question, signal),
-  )
+  await withBackend(deps, flags, async (backend, signal) => {
+    if (question !== null) return answerOne(deps, backend, flags, question, signal)
+    const { converse } = await import('../repl/converse.ts')
+    return converse(deps, backend, flags, signal)
+  })
 }
 
 async function answerOne(
