@@ -1,7 +1,7 @@
 /** Which backend a command gets: a server where one is named, else a model in this process. */
 import type { Command } from 'commander'
 import { applyClientSettings } from '../client/effective.ts'
-import { addServer, type ServerFlags } from '../client/options.ts'
+import { addServer, INSTEAD, type ServerFlags } from '../client/options.ts'
 import { UsageError } from '../exit.ts'
 import { addLoading, type LoadFlags, loadingFrom, modelName } from '../options.ts'
 import { type Deps, untilInterrupted, withEngine } from '../session.ts'
@@ -16,7 +16,7 @@ export interface BackendFlags extends LoadFlags, ServerFlags {
  * @param loading `addEngine` for a command whose model is no option
  */
 export function addBackend(command: Command, deps: Deps, loading = addLoading): Command {
-  return addServer(loading(command))
+  return addServer(loading(command), INSTEAD)
     .option('--local', 'run the model here although a server is configured')
     .hook('preAction', (_, running) => applyClientSettings(running, deps.io.env))
 }

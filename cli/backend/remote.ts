@@ -30,6 +30,19 @@ const cards = z.object({
   models: z.array(z.object({ id: z.string(), context_length: z.number().nullish() })).nullish(),
 })
 
+/**
+ * What a server says that it has.
+ * @throws ServerError
+ */
+export async function modelCards(
+  server: Server,
+  signal: AbortSignal,
+): Promise<z.output<typeof cards>> {
+  const body = cards.safeParse(await server.get('/v1/models', signal))
+  if (body.success) return body.data
+  throw frameRefusal(null, server.asked(null))
+}
+
 export class RemoteBackend implements Backend {
   readonly #server: Server
   readonly #asked: string | null
@@ -57,9 +70,7 @@ export class RemoteBackend implements Backend {
 
   /** Asks which models there are. */
   async look(signal: AbortSignal): Promise<void> {
-    const body = cards.safeParse(await this.#server.get('/v1/models', signal))
-    if (!body.success) throw frameRefusal(null, this.#server.asked(null))
-    const { data, models } = body.data
+    const { data, models } = await modelCards(this.#server, signal)
     const [only] = data
     if (this.#asked === null && data.length === 1 && only) this.#answering = only.id
     const card = models?.find(({ id }) => id === this.#answering)

@@ -39,15 +39,21 @@ const firstOf = (variable: string, text: string): string =>
 
 /**
  * Completes a command's flags; for its `preAction` hook. The API key has no flag and comes among them all the same.
+ * @param leaveOut flags that are only what the command line says
  * @throws UsageError that names the variable or the key, and what it should be
  */
-export async function applyClientSettings(command: Command, env: Io['env']): Promise<void> {
+export async function applyClientSettings(
+  command: Command,
+  env: Io['env'],
+  leaveOut: readonly string[] = [],
+): Promise<void> {
   const path = clientFile(env)
   const values = await readClientFile(path)
   const flags = new Set(command.options.map((option) => option.attributeName()))
   for (const setting of CLIENT_SETTINGS) {
     const flag = setting.option.attributeName()
-    const isTaken = flags.has(flag) || (flag === 'apiKey' && flags.has('url'))
+    const isTaken =
+      (flags.has(flag) && !leaveOut.includes(flag)) || (flag === 'apiKey' && flags.has('url'))
     if (!isTaken || command.getOptionValueSource(flag) === 'cli') continue
     const found = effective(setting, env, values, path)
     if (found && found.source !== 'default') {

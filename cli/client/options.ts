@@ -2,6 +2,9 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { real, whole } from '../options.ts'
 
+/** For commands that are answered here or there. */
+export const INSTEAD = 'ask this server instead of running a model here'
+
 export interface ServerFlags {
   url?: string
   /** Not a flag: a variable, or the configuration. */
@@ -16,12 +19,15 @@ export interface ServerFlags {
 /** As the contract's Python client has them. */
 const SERVER_DEFAULTS = { timeout: 60, maxRetries: 3, retryDelay: 1 } as const
 
-/** Adds which server is asked, and how patiently. Its key has no flag: a command line is for everybody to read. */
-export function addServer(command: Command): Command {
+/**
+ * Adds which server is asked, and how patiently. Its key has no flag: a command line is for everybody to read.
+ * @param what it is asked for
+ */
+export function addServer(command: Command, what: string): Command {
   return command
     .option(
       '--url <url>',
-      'ask this server instead of running a model here (its key: ILLUMINATOR_API_KEY, or "config set api_key")',
+      `${what} (its key: ILLUMINATOR_API_KEY, or "config set api_key")`,
       serverUrl,
     )
     .option(

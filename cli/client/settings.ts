@@ -6,7 +6,7 @@ import { Command, type Option } from 'commander'
 import { suggestion } from '../config/nearest.ts'
 import { UsageError } from '../exit.ts'
 import { addSampling } from '../options.ts'
-import { addServer } from './options.ts'
+import { addServer, INSTEAD } from './options.ts'
 
 export interface ClientSetting {
   /** In the file. */
@@ -22,7 +22,7 @@ export interface ClientSetting {
 }
 
 /** Options by name; those that only the configuration has are declared here. */
-const OPTIONS = addServer(addSampling(new Command(), undefined))
+const OPTIONS = addServer(addSampling(new Command(), undefined), INSTEAD)
   .option('--model <model>', 'the model, where none is named')
   .option('--api-key <key>', 'API key for the server')
   .option(

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { EngineError } from '../../engine/errors.ts'
 import { run, start } from '../../test/cli-terminal.ts'
+import { serveFake } from '../../test/served-fake.ts'
 
 describe('doctor', () => {
   const adapter = {
@@ -45,6 +46,20 @@ describe('doctor', () => {
       self_test: { passed: false, skipped: true },
     })
     expect(loads).toEqual([])
+  })
+
+  test('looks at the configured server, too', async () => {
+    const parts = { listAdapters: async () => [adapter] }
+    const server = await serveFake()
+    const env = { ILLUMINATOR_URL: server.url, ILLUMINATOR_MODEL: 'is/not-fetched' }
+    const up = await run(['doctor'], { parts, env })
+    expect(up).toMatchObject({ code: 0, loads: [] })
+    expect(up.stdout).toContain(`Server\n  ${server.url} has fake/tiny-1\n`)
+    await server.close()
+    const down = await run(['doctor', '--json', '--url', server.url], { parts })
+    expect(down.code).toBe(1)
+    expect(JSON.parse(down.stdout)).toMatchObject({ server: { url: server.url, answers: false } })
+    expect(down.stderr).toContain(`No server listens at ${server.url}.`)
   })
 
   test('no adapter and a failed self-test end with 1', async () => {

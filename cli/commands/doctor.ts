@@ -1,17 +1,25 @@
-/** `illuminator doctor`: what this machine offers, what was chosen and why, and whether a model runs on it. */
+/** `illuminator doctor`: what this machine offers, what was chosen and why, and whether a model runs on it; and the server. */
 import type { Command } from 'commander'
 import { EngineError } from '../../engine/errors.ts'
 import type { AdapterReport } from '../../kernels/index.ts'
 import { decodeRate, follow } from '../answer.ts'
+import { applyClientSettings } from '../client/effective.ts'
+import { addServer, type ServerFlags } from '../client/options.ts'
+import { CommandError } from '../exit.ts'
 import { stderrColors, write } from '../io.ts'
 import { addLoading, type LoadFlags, loadingFrom, modelName } from '../options.ts'
-import { type Deps, withEngine } from '../session.ts'
+import { type Deps, untilInterrupted, withEngine } from '../session.ts'
 import { cliVersion } from '../version.ts'
 
-interface Flags extends LoadFlags {
+interface Flags extends LoadFlags, ServerFlags {
   json?: boolean
   selfTest: boolean
 }
+
+/** The server that is configured, if one is. */
+type ServerCheck =
+  | { url: string; answers: true; models: string[] }
+  | { url: string; answers: false; reason: string }
 
 /** Outcome of the self-test: passed with figures, or not run or failed with a reason. */
 type SelfTest =
@@ -27,9 +35,14 @@ type SelfTest =
   | { passed: false; skipped: boolean; reason: string }
 
 export function addDoctor(program: Command, deps: Deps): void {
-  addLoading(program.command('doctor').description('show adapters, limits and a self-test'))
+  const command = program
+    .command('doctor')
+    .description('show adapters, limits, a self-test, and whether the configured server answers')
+  addServer(addLoading(command), 'look at this server, too')
     .option('--no-self-test', 'do not run a model')
     .option('--json', 'print JSON')
+    // A check must not fetch a model because one is configured.
+    .hook('preAction', () => applyClientSettings(command, deps.io.env, ['model']))
     .action((flags: Flags) => doctor(deps, flags))
 }
 
@@ -40,18 +53,37 @@ async function doctor(deps: Deps, flags: Flags): Promise<void> {
   const selfTest = await (flags.selfTest && usable
     ? runSelfTest(deps, model, flags)
     : notRun(usable ? 'switched off by --no-self-test' : 'no usable adapter'))
+  const server = await checkServer(deps, flags)
   const host = {
     version: cliVersion(),
     node: process.version,
     platform: `${process.platform} ${process.arch}`,
   }
   const body = flags.json
-    ? `${JSON.stringify({ ...host, adapters, self_test: selfTest }, null, 2)}\n`
-    : text(deps, host, adapters, selfTest)
+    ? `${JSON.stringify({ ...host, adapters, self_test: selfTest, server }, null, 2)}\n`
+    : text(deps, host, adapters, selfTest, server)
   await write(deps.io.stdout, body)
   if (!usable) throw new EngineError('gpu', 'this machine has no adapter that works; see above')
   if (!selfTest.passed && !selfTest.skipped) {
     throw new EngineError('gpu', `the self-test failed: ${selfTest.reason}`)
+  }
+  if (server?.answers === false) throw new CommandError(server.reason)
+}
+
+async function checkServer({ io }: Deps, flags: Flags): Promise<ServerCheck | null> {
+  const { url } = flags
+  if (url === undefined) return null
+  const [{ serverOf }, { modelCards }] = await Promise.all([
+    import('../backend/server-of.ts'),
+    import('../backend/remote.ts'),
+  ])
+  try {
+    const server = serverOf(io, { ...flags, url })
+    const { data } = await untilInterrupted(io, (signal) => modelCards(server, signal))
+    return { url, answers: true, models: data.map(({ id }) => id) }
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error
+    return { url, answers: false, reason: error.message }
   }
 }
 
@@ -99,6 +131,7 @@ function text(
   host: { version: string; node: string; platform: string },
   adapters: readonly AdapterReport[],
   selfTest: SelfTest,
+  server: ServerCheck | null,
 ): string {
   const { bold } = stderrColors({ ...io, stderr: io.stdout })
   const lines = [
@@ -109,8 +142,14 @@ function text(
   if (adapters.length === 0) lines.push('  none')
   for (const adapter of adapters) lines.push(...adapterLines(adapter))
   lines.push('', bold('Self-test'), ...selfTestLines(selfTest))
+  if (server) lines.push('', bold('Server'), serverLine(server))
   return `${lines.join('\n')}\n`
 }
+
+const serverLine = (server: ServerCheck): string =>
+  server.answers
+    ? `  ${server.url} has ${server.models.join(', ') || 'no model'}`
+    : `  FAILED: ${server.reason}`
 
 /** Those that decide what our kernels can do; `--json` has all. */
 const COMPUTE_LIMITS = /^max(Buffer|Storage|Compute|BindGroups$|Immediate)|ubgroup/

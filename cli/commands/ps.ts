@@ -14,7 +14,10 @@ interface Flags extends ServerFlags {
 const USUAL_URL = 'http://127.0.0.1:8000'
 
 export function addPs(program: Command, deps: Deps): void {
-  addServer(program.command('ps').description('the models that a running server has loaded'))
+  addServer(
+    program.command('ps').description('the models that a running server has loaded'),
+    `which server (default: ${USUAL_URL})`,
+  )
     .option('-a, --all', 'those too that it would load when asked for them')
     .option('--json', 'print JSON')
     .hook('preAction', (command) => applyClientSettings(command, deps.io.env))
