@@ -4,7 +4,7 @@ import { appendFile, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { appendRun, commitOf, historyFile, type Run, readRuns } from './history.ts'
+import { appendRun, commitOf, historyPlace, type Run, readRuns } from './history.ts'
 
 let folder = ''
 beforeAll(async () => {
@@ -43,9 +43,20 @@ it.each(['{"date":', '[]', '{"date":"x","adapter":"y","driver":"z"}', 'null'])(
 )
 
 it('lies beside package.json, from the sources and from dist', () => {
-  const file = historyFile()
-  expect(existsSync(join(file, '..', '..', 'package.json'))).toBe(true)
-  expect(historyFile(join(file, '..', '..', 'dist', 'bench'))).toBe(file)
+  const { file, checkout } = historyPlace()
+  expect(existsSync(join(checkout ?? '', 'package.json'))).toBe(true)
+  expect(file).toBe(join(checkout ?? '', '.bench', 'history.jsonl'))
+  expect(historyPlace(join(checkout ?? '', 'dist', 'bench'))).toEqual({ file, checkout })
+})
+
+it('of an installed package lies in the data folder, and knows no commit', () => {
+  const installed = join(folder, 'node_modules', 'illuminator', 'dist', 'bench')
+  const at = (env: NodeJS.ProcessEnv) => historyPlace(installed, { XDG_DATA_HOME: '/data', ...env })
+  const usual = { file: join('/data', 'illuminator', 'bench-history.jsonl'), checkout: null }
+  expect(at({})).toEqual(usual)
+  expect(at({ ILLUMINATOR_DATA: ':memory:' })).toEqual(usual)
+  expect(at({ ILLUMINATOR_DATA: '/own' }).file).toBe(join('/own', 'bench-history.jsonl'))
+  expect(commitOf(null)).toEqual({ commit: null, changed: false })
 })
 
 it('knows no commit outside of a checkout', () => {

@@ -1,7 +1,8 @@
 /** The local history: every run appends one JSON line to `.bench/history.jsonl`, which git ignores. */
 import { execFileSync } from 'node:child_process'
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname, join, sep } from 'node:path'
+import { defaultDataFolder } from '../server/index.ts'
 import { BenchError } from './failure.ts'
 import type { Figure } from './figures.ts'
 
@@ -19,13 +20,31 @@ export interface Run {
   readonly figures: readonly Figure[]
 }
 
-/** `.bench/history.jsonl` of the checkout that this file lies in, built or not. */
-export function historyFile(from: string = import.meta.dirname): string {
+export interface HistoryPlace {
+  readonly file: string
+  /** The checkout that is measured; null for an installed package. */
+  readonly checkout: string | null
+}
+
+/**
+ * `.bench/history.jsonl` of the checkout that this file lies in, built or not; for an installed package, where nothing
+ * should be written to, `bench-history.jsonl` in the data folder.
+ */
+export function historyPlace(
+  from: string = import.meta.dirname,
+  env: NodeJS.ProcessEnv = process.env,
+): HistoryPlace {
+  if (from.split(sep).includes('node_modules')) {
+    const { ILLUMINATOR_DATA: named, ...rest } = env
+    const isKept = named !== undefined && named !== ':memory:'
+    const folder = defaultDataFolder(isKept ? env : rest)
+    return { file: join(folder, 'bench-history.jsonl'), checkout: null }
+  }
   let folder = from
   while (!existsSync(join(folder, 'package.json')) && dirname(folder) !== folder) {
     folder = dirname(folder)
   }
-  return join(folder, '.bench', 'history.jsonl')
+  return { file: join(folder, '.bench', 'history.jsonl'), checkout: folder }
 }
 
 export function appendRun(file: string, run: Run): void {
@@ -62,7 +81,8 @@ const notARun = (file: string, number: number, cause: unknown): BenchError =>
   )
 
 /** Commit of the checkout and whether it has changes; null where git or a checkout is missing. */
-export function commitOf(folder: string): { commit: string | null; changed: boolean } {
+export function commitOf(folder: string | null): { commit: string | null; changed: boolean } {
+  if (folder === null) return { commit: null, changed: false }
   const git = (...args: string[]): string =>
     execFileSync('git', args, {
       cwd: folder,

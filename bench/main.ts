@@ -1,11 +1,10 @@
-/** `npm run bench`: how fast the kernels and a whole model are here, beside what the adapter can do. */
-import { dirname } from 'node:path'
+/** `npm run bench`, and `illuminator bench`: how fast the kernels and a whole model are here, beside what the adapter can do. */
 import { Command, InvalidArgumentError } from 'commander'
 import { Engine, EngineError } from '../engine/index.ts'
 import { GpuError } from '../kernels/index.ts'
 import { BenchError } from './failure.ts'
 import type { Figure } from './figures.ts'
-import { appendRun, commitOf, historyFile, readRuns } from './history.ts'
+import { appendRun, commitOf, historyPlace, readRuns } from './history.ts'
 import { figureTable, kernelTable } from './report/figures-table.ts'
 import { identityTable } from './report/identity-table.ts'
 import { runsTable } from './report/runs-table.ts'
@@ -132,18 +131,20 @@ async function identity(options: Options): Promise<void> {
 async function measure(parts: readonly ((options: Options) => Promise<Part>)[], options: Options) {
   const done: Part[] = []
   for (const part of parts) done.push(await part(options))
-  const file = historyFile()
+  const { file, checkout } = historyPlace()
   const [{ adapter, driver }] = done as [Part]
   appendRun(file, {
     date: new Date().toISOString(),
-    ...commitOf(dirname(dirname(file))),
+    ...commitOf(checkout),
     adapter,
     driver,
     node: process.versions.node,
     what: done.map(({ what }) => what),
     figures: done.flatMap(({ figures }) => figures),
   })
-  say(`\nRecorded in ${file}; "npm run bench -- report" compares runs.`)
+  say(
+    `\nRecorded in ${file}; "${checkout ? 'npm run bench --' : 'illuminator bench'} report" compares runs.`,
+  )
   const refused = done.flatMap(({ failures }) => failures).length
   if (refused > 0) throw new BenchError(`${refused} kernels got no figure (see above).`)
 }
@@ -206,7 +207,9 @@ function program(): Command {
       new Command('report')
         .description('The last runs side by side.')
         .option('--last <n>', 'runs to show', positive, 4)
-        .action(({ last }: { last: number }) => say(runsTable(readRuns(historyFile()), last))),
+        .action(({ last }: { last: number }) =>
+          say(runsTable(readRuns(historyPlace().file), last)),
+        ),
     )
   return bench.enablePositionalOptions().showHelpAfterError('(add --help for the options)')
 }

@@ -29,6 +29,8 @@ export interface Parts {
   server(): Promise<typeof import('../server/index.ts')>
   /** As much of it as listens. */
   start(): Promise<typeof import('../server/start.ts')>
+  /** Runs the benchmarks' own command line, on this terminal. Its exit code. */
+  bench(args: readonly string[]): Promise<number>
 }
 
 /** The real ones. */
@@ -44,4 +46,18 @@ export const parts: Parts = {
   hub: () => import('../engine/hub/index.ts'),
   server: () => import('../server/index.ts'),
   start: () => import('../server/start.ts'),
+  async bench(args) {
+    const { spawn } = await import('node:child_process')
+    const { fileURLToPath } = await import('node:url')
+    // No import: nothing depends on the benchmarks. As built, or as sources are run by tests.
+    const main = fileURLToPath(import.meta.url).endsWith('.ts') ? 'main.ts' : 'main.js'
+    const path = fileURLToPath(new URL(`../bench/${main}`, import.meta.url))
+    const child = spawn(process.execPath, [...process.execArgv, path, ...args], {
+      stdio: 'inherit',
+    })
+    return new Promise((resolve, reject) => {
+      child.once('error', reject)
+      child.once('close', (code) => resolve(code ?? 1))
+    })
+  },
 }

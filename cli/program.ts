@@ -1,6 +1,7 @@
 /** The command line: all commands, help, version, and how errors become exit codes. */
 import { Command } from 'commander'
 import { addBatch } from './commands/batch.ts'
+import { addBench } from './commands/bench.ts'
 import { addChat } from './commands/chat.ts'
 import { addCompletion } from './commands/completion.ts'
 import { addConfig } from './commands/config.ts'
@@ -35,6 +36,7 @@ const COMMANDS = [
   addConfig,
   addDoctor,
   addModels,
+  addBench,
   addLogits,
   addCompletion,
 ]

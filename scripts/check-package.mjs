@@ -62,6 +62,7 @@ try {
   checkTypes(folder)
   runNode(['--input-type=module', '--eval', PLAYGROUND], folder)
   runNode([join(folder, 'node_modules', '.bin', 'illuminator'), '--help'], folder)
+  runNode([join(folder, 'node_modules', '.bin', 'illuminator'), 'bench', '--help'], folder)
   say(`the package works from its tarball: ${ENTRIES.join(', ')}, types and the command`)
 } catch (error) {
   say(`the package is not fit: ${error.message}`)

@@ -60,6 +60,7 @@ export function start(args: readonly string[], setting: Setting = {}) {
     }),
     server: async () => server,
     start: () => import('../server/start.ts'),
+    bench: async () => 0,
     ...setting.parts,
   }
   const io = {

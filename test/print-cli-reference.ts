@@ -12,7 +12,10 @@ export async function cliReference(): Promise<string> {
   const paths = await commandPaths()
   const sections = paths.map(async (path) => {
     const title = ['illuminator', ...path].join(' ')
-    return `## ${title}\n\n\`\`\`text\n${(await helpOf(path)).trim()}\n\`\`\`\n`
+    const help = (await helpOf(path)).trim()
+    // A program of its own has its own help.
+    const body = help === '' ? `\`${title} --help\` tells.` : `\`\`\`text\n${help}\n\`\`\``
+    return `## ${title}\n\n${body}\n`
   })
   return [HEAD, ...(await Promise.all(sections))].join('\n')
 }
