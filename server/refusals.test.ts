@@ -24,6 +24,7 @@ const SENT: readonly [name: string, bytes: string, status: number, endpoint: str
   ['an unknown method', `${GET}\r\n`.replace('GET', 'GOT'), 400, null],
   ['no host', `${GET}\r\n`.replace('host: 127.0.0.1\r\n', ''), 400, null],
   ['a host that is none', `${GET}\r\n`.replace('127.0.0.1', 'a/b@c'), 400, null],
+  ['a host that only looks like one', `${GET}\r\n`.replace('127.0.0.1', '1.2.3.4.5'), 400, null],
   ['headers that do not end', GET, 408, null],
   ['a handshake', SHAKE, 101, '/ws'],
   ['one elsewhere', SHAKE.replace('/ws', '/generate'), 404, null],

@@ -18,6 +18,8 @@ export function requestListener(
   const reached = new WeakSet<ServerResponse>()
   const answer = async (request: Request, bindings: object): Promise<Response> => {
     const { incoming, outgoing } = bindings as HttpBindings
+    // It looks at the letters only: a Host of 1.2.3.4.5 would fail in the middle, when somebody wants the body.
+    if (!URL.canParse(request.url)) throw new RequestError('Invalid URL')
     reached.add(outgoing as ServerResponse)
     const head = fetch(request, { incoming, outgoing })
     const response = await tellStillWorking(incoming, outgoing as ServerResponse, head)
