@@ -28,6 +28,7 @@ test.each([
   [['generate', 'x', '--kv', 'f8'], /f16, f32, int8/],
   [['generate', 'x', '--kv-memory', 'much'], /2GB/],
   [['serve', '--max-sequences', '0'], /from 1 to 1024/],
+  [['generate', 'x', '--timeout', '5'], /--timeout is about a server/],
   [['generate', ''], /no prompt/],
   [['generate'], /no prompt/],
   [['generate', 'x', '--model', 'best_model.pt'], /pickle.*safetensors/],

@@ -3,11 +3,12 @@
  * line, over a fake engine. The copy below is held against `../shared/spec/api-reference.md` where that is there.
  */
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { run, type Setting } from './cli-terminal.ts'
+import { serveFake } from './served-fake.ts'
 import { describeShared } from './shared-folder.ts'
 
 type Ended = Awaited<ReturnType<typeof run>>
@@ -160,6 +161,26 @@ describe('every command of the contract', () => {
   test.each(ROWS)('$line', async ({ line, setting, check }) => {
     const env = { XDG_CONFIG_HOME: home, ...setting?.env }
     check(await run(wordsOf(line), { ...setting, env }))
+  })
+})
+
+describe('with a server, what asks a model does the same', () => {
+  let server: Awaited<ReturnType<typeof serveFake>>
+  beforeAll(async () => {
+    server = await serveFake({ id: 'illuminator-4.9b' })
+  })
+  afterAll(() => server.close())
+
+  const asking = ROWS.filter(({ line }) => / (generate|interactive|chat|batch) /.test(`${line} `))
+  test.each(asking)('$line', async ({ line, setting }) => {
+    const before = server.engine.calls.length
+    const env = { ILLUMINATOR_URL: server.url }
+    for (const file of ['output.txt', 'results.jsonl']) rmSync(file, { force: true })
+    const ended = await run(wordsOf(line), { ...setting, env })
+    expect(ended).toMatchObject({ code: 0, loads: [] })
+    expect(server.engine.calls.length).toBeGreaterThan(before)
+    const output = ['output.txt', 'results.jsonl'].find((file) => existsSync(file))
+    expect(output ? readFileSync(output, 'utf8') : ended.stdout).toContain(ANSWER.trim())
   })
 })
 

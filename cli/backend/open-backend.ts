@@ -18,7 +18,13 @@ export interface BackendFlags extends LoadFlags, ServerFlags {
 export function addBackend(command: Command, deps: Deps, loading = addLoading): Command {
   return addServer(loading(command), INSTEAD)
     .option('--local', 'run the model here although a server is configured')
-    .hook('preAction', (_, running) => applyClientSettings(running, deps.io.env))
+    .hook('preAction', async (_, running) => {
+      await applyClientSettings(running, deps.io.env)
+      const { url, local } = running.opts<BackendFlags>()
+      if ((url === undefined || local) && running.getOptionValueSource('timeout') === 'cli') {
+        throw new UsageError('--timeout is about a server; name one with --url, or leave it out.')
+      }
+    })
 }
 
 /** Flags of a model in this process, by how they are written. */

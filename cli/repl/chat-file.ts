@@ -1,5 +1,6 @@
 /** A conversation in a file: messages as `/v1/chat/completions` takes them. */
 import { readFile, writeFile } from 'node:fs/promises'
+import { homedir } from 'node:os'
 import { z } from 'zod'
 import type { ChatMessage } from '../../engine/api.ts'
 import { CommandError } from '../exit.ts'
@@ -10,6 +11,9 @@ const chatFile = z.object({
     z.object({ role: z.enum(['system', 'user', 'assistant']), content: z.string() }),
   ),
 })
+
+/** `~/` is the user's own folder: no shell has seen to it. */
+export const pathOf = (text: string): string => text.replace(/^~(?=\/|$)/, () => homedir())
 
 /** @throws CommandError for a file that cannot be read, or is something else */
 export async function loadChat(path: string): Promise<ChatMessage[]> {

@@ -129,6 +129,7 @@ describe('commands', () => {
     ['/save', /Save to which file\?/],
     ['/load /nowhere/chat.json', /\/nowhere\/chat\.json cannot be read: ENOENT/],
     ['/save /nowhere/chat.json', /\/nowhere\/chat\.json cannot be written: ENOENT/],
+    ['/load ~/no/such.json', /^\/.*\/no\/such\.json cannot be read/m],
     ['/regen', /Nothing was asked yet/],
   ])('%s says what is wrong and goes on', async (line, message) => {
     const { code, stderr, sent } = await chat(`${line}\nhi\n`)

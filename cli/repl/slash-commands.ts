@@ -2,7 +2,7 @@
 import { nearest, suggestion } from '../config/nearest.ts'
 import { CommandError, UsageError } from '../exit.ts'
 import { note } from '../io.ts'
-import { loadChat, saveChat } from './chat-file.ts'
+import { loadChat, pathOf, saveChat } from './chat-file.ts'
 import { PARAMETERS, parameterLines, setParameter, shownLine } from './parameters.ts'
 import type { Talk } from './talk.ts'
 
@@ -174,13 +174,13 @@ function show(talk: Talk, argument: string): void {
 
 async function load(talk: Talk, file: string): Promise<void> {
   if (file === '') throw new UsageError('Load which file? /load <file>')
-  talk.messages = await loadChat(file)
+  talk.messages = await loadChat(pathOf(file))
   note(talk.io, `${talk.messages.length} messages from ${file}.`)
 }
 
 async function save(talk: Talk, file: string): Promise<void> {
   if (file === '') throw new UsageError('Save to which file? /save <file>')
-  await saveChat(file, talk.backend.model, talk.messages)
+  await saveChat(pathOf(file), talk.backend.model, talk.messages)
   note(talk.io, `${talk.messages.length} messages in ${file}.`)
 }
 
