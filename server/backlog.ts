@@ -51,24 +51,38 @@ export class Backlog implements AsyncIterableIterator<Chunk> {
     return this
   }
 
-  async next(): Promise<IteratorResult<Chunk, undefined>> {
+  /** Nothing waits, and nothing will. */
+  get isOver(): boolean {
+    return this.#ended && this.#waiting.length === 0
+  }
+
+  /** The next chunk, if one waits. Throws the source's error once all that was told before it was taken. */
+  take(): Chunk | undefined {
+    const chunk = this.#waiting.shift()
+    if (chunk) {
+      this.#bytes -= sizeOf(chunk)
+      this.#onTaken(chunk)
+    } else if (this.#error !== null) throw this.#error
+    return chunk
+  }
+
+  /** Calls `hear` once, when there is something to take or all is over. One may wait at a time. */
+  wait(hear: () => void): void {
     if (!this.#started) {
       this.#started = true
-      void this.#take()
+      void this.#fill()
     }
-    for (;;) {
-      const chunk = this.#waiting.shift()
-      if (chunk) {
-        this.#bytes -= sizeOf(chunk)
-        this.#onTaken(chunk)
-        return { done: false, value: chunk }
-      }
-      if (this.#error !== null) throw this.#error
-      if (this.#ended) return { done: true, value: undefined }
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve
-      })
+    if (this.#waiting.length > 0 || this.#ended) takeTurn(hear)
+    else this.#wake = hear
+  }
+
+  async next(): Promise<IteratorResult<Chunk, undefined>> {
+    let chunk = this.take()
+    while (chunk === undefined && !this.isOver) {
+      await new Promise<void>((resolve) => this.wait(resolve))
+      chunk = this.take()
     }
+    return chunk ? { done: false, value: chunk } : { done: true, value: undefined }
   }
 
   async return(): Promise<IteratorResult<Chunk, undefined>> {
@@ -79,7 +93,7 @@ export class Backlog implements AsyncIterableIterator<Chunk> {
   }
 
   /** Takes what the source has, as fast as it has it. Its error comes after what it told before. */
-  async #take(): Promise<void> {
+  async #fill(): Promise<void> {
     try {
       for (let step = await this.#source.next(); !step.done && !this.#ended; ) {
         this.#keep(step.value)
@@ -99,8 +113,9 @@ export class Backlog implements AsyncIterableIterator<Chunk> {
   }
 
   #notify(): void {
-    if (this.#wake) takeTurn(this.#wake)
+    const wake = this.#wake
     this.#wake = null
+    if (wake) takeTurn(wake)
   }
 
   #keep(chunk: Chunk): void {

@@ -25,9 +25,7 @@ export function requestListener(
     const response = await tellStillWorking(incoming, outgoing as ServerResponse, head)
     const events = eventsIn(response)
     if (!events) return response
-    writeEvents(events, response, outgoing).catch((error: unknown) =>
-      outgoing.destroy(error instanceof Error ? error : undefined),
-    )
+    writeEvents(events, response, outgoing)
     return RESPONSE_ALREADY_SENT
   }
   const listener = getRequestListener(answer, {

@@ -6,7 +6,7 @@ import { testApp } from '../test/server-app.ts'
 import { depsOf } from './app.ts'
 import { Lifecycle } from './lifecycle.ts'
 import { Models } from './models/models.ts'
-import { eventsIn, sseResponse, writeEvents } from './sse.ts'
+import { eventsIn, type Frames, sseResponse, writeEvents } from './sse.ts'
 
 const PREFILL = 400_000
 /** The longest silence that the contract allows. */
@@ -55,10 +55,9 @@ test.each(['/generate', '/v1/completions'])('%s to a socket: never 10 s', async 
   const out = new Recorder()
   if (!events) throw new Error('not a stream')
   const began = Date.now()
-  const written = writeEvents(events, response, out as unknown as ServerResponse)
+  writeEvents(events, response, out as unknown as ServerResponse)
   expect(out.text).toMatch(/^: /)
   await vi.advanceTimersByTimeAsync(PREFILL + 1000)
-  await written
   expect(out.text).toMatch(/: keep-alive\n\ndata: \{.*data: \[DONE\]\n\n$/s)
   expect(longest([began, ...out.times])).toBeLessThanOrEqual(MOST)
   expect(out.times.at(-1)).toBeGreaterThanOrEqual(began + PREFILL - 200)
@@ -79,19 +78,33 @@ test('as a body: never 10 s', async () => {
 
 test('a frame counts as a sign of life, and a source that ends leaves no timer', async () => {
   const { keepAliveMs } = depsOf({ lifecycle: new Lifecycle(new Models({})) })
-  async function* source() {
-    for (let frame = 0; frame < 5; frame++) {
-      await new Promise((resolve) => setTimeout(resolve, keepAliveMs - 1))
-      yield `data: ${frame}\n\n`
-    }
+  const frames: Frames & { taken: number; waiting: string } = {
+    taken: 0,
+    waiting: '',
+    take() {
+      const text = this.waiting
+      this.waiting = ''
+      if (text !== '') this.taken++
+      return text
+    },
+    get isOver() {
+      return this.taken === 5
+    },
+    wait(hear) {
+      const arrive = () => {
+        this.waiting = 'data: 1\n\n'
+        hear()
+      }
+      setTimeout(arrive, keepAliveMs - 1)
+    },
+    leave: () => undefined,
   }
-  const response = sseResponse(source(), { keepAliveMs, onCancel: () => undefined })
+  const response = sseResponse(frames, keepAliveMs)
   const events = eventsIn(response)
   const out = new Recorder()
   if (!events) throw new Error('not a stream')
-  const written = writeEvents(events, response, out as unknown as ServerResponse)
+  writeEvents(events, response, out as unknown as ServerResponse)
   await vi.advanceTimersByTimeAsync(keepAliveMs * 6)
-  await written
   expect(out.times).toHaveLength(6)
   expect(vi.getTimerCount()).toBe(0)
 })

@@ -2,16 +2,22 @@
  * Server-sent events, pulled by the socket: a reader that stops reading stops the source. hono's own `streamSSE` is not
  * used because it swallows write errors, so that a client that left would never be noticed.
  *
- * An answer is a `Response` with a `ReadableStream`, as any other; `serve.ts` writes its frames to the socket itself,
- * since of all that a token costs here, the stream in between costs most.
+ * An answer is a `Response` with a `ReadableStream`, as any other; `serve.ts` writes its frames to the socket itself.
+ * Frames are taken where they wait and not awaited one by one: of all that a token costs here, promises and streams in
+ * between cost most.
  */
 import type { ServerResponse } from 'node:http'
 
-export interface SseOptions {
-  /** Longest silence in milliseconds; a comment fills it. */
-  keepAliveMs: number
-  /** Called once when the client has gone. */
-  onCancel: () => void
+/** The frames of one answer, for one reader. */
+export interface Frames {
+  /** Those that wait, one after the other, as much as one write should hold; '' when none do. Never throws. */
+  take(): string
+  /** The last frame was taken. */
+  readonly isOver: boolean
+  /** Calls `hear` once, as soon as there may be something to take. */
+  wait(hear: () => void): void
+  /** The reader has gone. */
+  leave(): void
 }
 
 /** One data frame. */
@@ -22,23 +28,26 @@ export function dataFrame(payload: unknown): string {
 /** The frame that ends a complete stream. */
 export const DONE_FRAME = 'data: [DONE]\n\n'
 
+/** Characters from which on frames are left for the next write: what Node holds for a reader before it says stop. */
+export const FULL_WRITE = 16 * 1024
+
 const COMMENT = ': keep-alive\n\n'
 
-export interface Events extends SseOptions {
-  /** Yields whole frames; it reports its own errors as frames and never throws. */
-  readonly source: AsyncIterator<string>
+export interface Events {
+  readonly frames: Frames
+  readonly keepAliveMs: number
 }
 
 /** By the body, which outlives the response that middleware puts headers on. */
 const EVENTS = new WeakMap<ReadableStream, Events>()
 
 /**
- * A 200 answer whose body is the frames of `source`. The first byte (a comment) leaves at once, so that neither side
- * of a long prefill takes the other for dead.
- * @param source yields whole frames; it reports its own errors as frames and never throws
+ * A 200 answer whose body is these frames. The first byte (a comment) leaves at once, so that neither side of a long
+ * prefill takes the other for dead.
+ * @param keepAliveMs longest silence; a comment fills it
  */
-export function sseResponse(source: AsyncIterator<string>, options: SseOptions): Response {
-  const events = { source, ...options }
+export function sseResponse(frames: Frames, keepAliveMs: number): Response {
+  const events = { frames, keepAliveMs }
   const body = bodyOf(events)
   EVENTS.set(body, events)
   return new Response(body, {
@@ -57,7 +66,7 @@ export function eventsIn(response: Response): Events | undefined {
 }
 
 /** Nothing happens before somebody reads: until then the frames may go another way. */
-function bodyOf({ source, keepAliveMs, onCancel }: Events): ReadableStream<Uint8Array> {
+function bodyOf({ frames, keepAliveMs }: Events): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
   let timer: NodeJS.Timeout | undefined
   let open = true
@@ -72,74 +81,66 @@ function bodyOf({ source, keepAliveMs, onCancel }: Events): ReadableStream<Uint8
           }, keepAliveMs)
           return
         }
-        const next = await source.next()
-        if (!open) return
-        if (next.done) {
-          clearInterval(timer)
-          controller.close()
-        } else {
-          timer.refresh()
-          controller.enqueue(encoder.encode(next.value))
+        let text = frames.take()
+        while (text === '' && !frames.isOver) {
+          await new Promise<void>((resolve) => frames.wait(resolve))
+          if (!open) return
+          text = frames.take()
         }
+        timer.refresh()
+        if (text !== '') controller.enqueue(encoder.encode(text))
+        if (!frames.isOver) return
+        clearInterval(timer)
+        controller.close()
       },
-      async cancel() {
+      cancel() {
         open = false
         clearInterval(timer)
-        onCancel()
-        await source.return?.()
+        frames.leave()
       },
     },
     { highWaterMark: 0 },
   )
 }
 
-/** Writes an answer's head and frames to its socket, each frame once the reader has room for it. */
-export async function writeEvents(
-  { source, keepAliveMs, onCancel }: Events,
+/** Writes an answer's head and frames to its socket, frames once the reader has room for them. */
+export function writeEvents(
+  { frames, keepAliveMs }: Events,
   { headers, status }: Response,
   outgoing: ServerResponse,
-): Promise<void> {
+): void {
   let open = true
   const leave = () => {
     if (!open) return
     open = false
-    onCancel()
-    // Whatever it was about to tell, there is nobody to hear it.
-    source.return?.().catch(() => undefined)
+    clearInterval(timer)
+    frames.leave()
   }
-  if (outgoing.destroyed) return leave()
+  const end = () => {
+    open = false
+    clearInterval(timer)
+    outgoing.end()
+  }
+  const write = () => {
+    while (open && !outgoing.writableNeedDrain) {
+      const text = frames.take()
+      if (text !== '') outgoing.write(text)
+      if (frames.isOver) return end()
+      if (text === '') return frames.wait(write)
+      timer.refresh()
+    }
+  }
+  const timer = setInterval(() => {
+    if (!outgoing.writableNeedDrain) outgoing.write(COMMENT)
+  }, keepAliveMs)
+  if (outgoing.destroyed) {
+    leave()
+    return
+  }
   outgoing.once('close', leave)
-  outgoing.once('error', leave)
+  outgoing.on('error', leave)
+  outgoing.on('drain', write)
   outgoing.writeHead(status, Object.fromEntries(headers))
   outgoing.write(COMMENT)
-  const timer = setInterval(() => {
-    if (open && !outgoing.writableNeedDrain) outgoing.write(COMMENT)
-  }, keepAliveMs)
-  try {
-    while (open) {
-      if (outgoing.writableNeedDrain) await drained(outgoing)
-      const next = await source.next()
-      if (!open) return
-      if (next.done) break
-      timer.refresh()
-      outgoing.write(next.value)
-    }
-  } finally {
-    clearInterval(timer)
-  }
-  outgoing.off('close', leave)
-  outgoing.end()
-}
-
-/** Resolves when there is room again, or nobody left to make it. */
-function drained(outgoing: ServerResponse): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      outgoing.off('drain', done)
-      outgoing.off('close', done)
-      resolve()
-    }
-    outgoing.once('drain', done)
-    outgoing.once('close', done)
-  })
+  write()
 }

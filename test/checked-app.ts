@@ -1,6 +1,6 @@
 /** An application whose answers under `/v1` are held against OpenAI's schemas, in process and over sockets. */
 import type { createApp } from '../server/app.ts'
-import { type Events, eventsIn } from '../server/sse.ts'
+import { type Events, eventsIn, type Frames } from '../server/sse.ts'
 import { type Asked, checkOpenAiShape } from './openai-shapes.ts'
 
 type App = ReturnType<typeof createApp>
@@ -32,16 +32,18 @@ export function checkedApp(app: App, tell: (fault: unknown) => void): App {
 
 /** Of a stream that goes to a socket; those that are read in process go past, and their readers check them. */
 function watchFrames(events: Events, see: (data: string) => void): void {
-  const { source } = events
-  const watched: AsyncIterator<string> = {
-    async next() {
-      const step = await source.next()
-      if (step.done) return step
-      const [, data = ''] = /^data: (.*)\n\n$/s.exec(step.value) ?? []
-      if (data !== '[DONE]') see(data)
-      return step
+  const { frames } = events
+  const watched: Frames = {
+    take() {
+      const text = frames.take()
+      for (const [, data = ''] of text.matchAll(/^data: (.*)$/gm)) if (data !== '[DONE]') see(data)
+      return text
     },
-    return: async () => (await source.return?.()) ?? { done: true, value: undefined },
+    get isOver() {
+      return frames.isOver
+    },
+    wait: (hear) => frames.wait(hear),
+    leave: () => frames.leave(),
   }
-  Object.assign(events, { source: watched })
+  Object.assign(events, { frames: watched })
 }

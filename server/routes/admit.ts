@@ -5,8 +5,9 @@
 import type { z } from '@hono/zod-openapi'
 import { ApiError } from '../contract/errors.ts'
 import { MAX_BODY_BYTES, parseJson, readCapped, validate } from '../contract/parse.ts'
+import { LastFrame, LaterFrames } from '../later-frames.ts'
 import type { Lease } from '../models/served-model.ts'
-import { eventsIn, sseResponse } from '../sse.ts'
+import { eventsIn, type Frames, sseResponse } from '../sse.ts'
 import { errorFrame, settlesInTime } from './answer.ts'
 import type { Deps, RequestContext } from './env.ts'
 import { askedOf } from './job.ts'
@@ -67,23 +68,15 @@ async function streamLater(
 ): Promise<Response> {
   const { deps } = wait
   await settlesInTime(c, deps, wait.lease)
-  let leave = () => wait.abort()
-  async function* events(): AsyncGenerator<string, void> {
+  const answered = async (): Promise<Frames> => {
     try {
-      const inner = eventsIn(await later(await wait.lease))
-      if (!inner) throw new ApiError('internal', 'A stream was answered with something else.')
-      leave = inner.onCancel
-      try {
-        for (let step = await inner.source.next(); !step.done; step = await inner.source.next()) {
-          yield step.value
-        }
-      } finally {
-        await inner.source.return?.()
-      }
+      const events = eventsIn(await later(await wait.lease))
+      if (!events) throw new ApiError('internal', 'A stream was answered with something else.')
+      return events.frames
     } catch (error) {
       wait.tell(error)
-      yield errorFrame(c, deps, error)
+      return new LastFrame(errorFrame(c, deps, error))
     }
   }
-  return sseResponse(events(), { keepAliveMs: deps.keepAliveMs, onCancel: () => leave() })
+  return sseResponse(new LaterFrames(answered(), wait.abort), deps.keepAliveMs)
 }

@@ -3,7 +3,7 @@ import type { Chunk, GenerateResult } from '../../engine/api.ts'
 import type { Backlog } from '../backlog.ts'
 import { toHttpError } from '../contract/errors.ts'
 import type { Lease } from '../models/served-model.ts'
-import { DONE_FRAME, dataFrame, sseResponse } from '../sse.ts'
+import { DONE_FRAME, dataFrame, type Frames, FULL_WRITE, sseResponse } from '../sse.ts'
 import type { Deps, RequestContext } from './env.ts'
 import { askedOf, Job, left, type Start } from './job.ts'
 
@@ -28,52 +28,97 @@ export async function answerWhole(
   }
 }
 
+/** Turns the chunks of one answer, one after the other, into the payloads of its data frames. */
+export type Tell = (chunk: Chunk) => Iterable<unknown>
+
 /**
  * A stream of frames. An error that the engine finds at once (a prompt that is too long) is thrown and becomes an
  * ordinary error answer; a later one becomes an error frame, and the stream ends without `[DONE]`.
- * @param frames turns chunks into the payloads of the data frames
  */
 export async function answerStream(
   c: RequestContext,
   deps: Deps,
   lease: Lease,
   start: Start,
-  frames: (chunks: AsyncIterable<Chunk>) => AsyncIterable<unknown>,
+  tell: Tell,
 ): Promise<Response> {
   const job = new Job(deps, { ...askedOf(c, lease.engine.info.id), lease }, start)
+  const chunks = job.chunks()
   try {
-    const chunks = job.chunks()
-    const first = chunks.next()
-    await settlesInTime(c, deps, first)
-    const events = eventsOf(c, deps, job, frames(resume(first, chunks)))
-    return sseResponse(events, {
-      keepAliveMs: deps.keepAliveMs,
-      onCancel() {
-        job.abort()
-        job.end(left())
-      },
-    })
+    await settlesInTime(c, deps, new Promise<void>((resolve) => chunks.wait(resolve)))
+    const first = chunks.take()
+    return sseResponse(new AnswerFrames(c, deps, job, chunks, tell, first), deps.keepAliveMs)
   } catch (error) {
     job.end(error)
     throw job.reason(error)
   }
 }
 
-async function* eventsOf(
-  c: RequestContext,
-  deps: Deps,
-  job: Job,
-  payloads: AsyncIterable<unknown>,
-): AsyncGenerator<string, void> {
-  try {
-    for await (const payload of payloads) yield dataFrame(payload)
-    job.end()
-    yield DONE_FRAME
-  } catch (error) {
-    job.end(error)
-    yield errorFrame(c, deps, error, job.reason(error))
-  } finally {
-    job.end(left())
+/** The frames of an answer under way. */
+class AnswerFrames implements Frames {
+  readonly #c: RequestContext
+  readonly #deps: Deps
+  readonly #job: Job
+  readonly #chunks: Backlog
+  readonly #tell: Tell
+  /** The chunk that was taken already. */
+  #first: Chunk | undefined
+  isOver = false
+
+  constructor(
+    c: RequestContext,
+    deps: Deps,
+    job: Job,
+    chunks: Backlog,
+    tell: Tell,
+    first: Chunk | undefined,
+  ) {
+    this.#c = c
+    this.#deps = deps
+    this.#job = job
+    this.#chunks = chunks
+    this.#tell = tell
+    this.#first = first
+  }
+
+  take(): string {
+    let text = ''
+    if (this.isOver) return text
+    try {
+      for (let chunk = this.#next(); chunk; chunk = this.#next()) {
+        for (const payload of this.#tell(chunk)) text += dataFrame(payload)
+        if (text.length >= FULL_WRITE) return text
+      }
+      if (!this.#chunks.isOver) return text
+      this.#end()
+      return text + DONE_FRAME
+    } catch (error) {
+      this.#end(error)
+      return text + errorFrame(this.#c, this.#deps, error, this.#job.reason(error))
+    }
+  }
+
+  wait(hear: () => void): void {
+    this.#chunks.wait(hear)
+  }
+
+  leave(): void {
+    this.isOver = true
+    this.#job.abort()
+    this.#job.end(left())
+    // Whatever it was about to tell, there is nobody to hear it.
+    this.#chunks.return().catch(() => undefined)
+  }
+
+  #next(): Chunk | undefined {
+    const chunk = this.#first ?? this.#chunks.take()
+    this.#first = undefined
+    return chunk
+  }
+
+  #end(error: unknown = null): void {
+    this.isOver = true
+    this.#job.end(error)
   }
 }
 
@@ -94,16 +139,6 @@ export function errorFrame(
     deps.log(line, { message: 'A stream failed', requestId, error })
   }
   return dataFrame(body)
-}
-
-/** Goes on with chunks of which the first was asked for already. Not a generator: each one costs every token. */
-function resume(first: ReturnType<Backlog['next']>, chunks: Backlog): AsyncIterable<Chunk> {
-  let step = () => {
-    step = () => chunks.next()
-    return first
-  }
-  const rest = { next: () => step(), return: () => chunks.return() }
-  return { [Symbol.asyncIterator]: () => rest }
 }
 
 /**

@@ -37,9 +37,8 @@ async function answerChat(
   c.set('responseId', heading.id)
   if (body.stream) {
     const wantsUsage = body.stream_options?.include_usage === true
-    return answerStream(c, deps, lease, start, (chunks) =>
-      chatChunks(chunks, { heading, engine, choices: body.n ?? 1, wantsUsage }),
-    )
+    const streaming = { heading, engine, choices: body.n ?? 1, wantsUsage }
+    return answerStream(c, deps, lease, start, chatChunks(streaming))
   }
   const result = await answerWhole(c, deps, lease, start)
   return c.json(wholeAnswer(result, heading, engine))
@@ -86,10 +85,12 @@ type StreamedChoice = ChatChunk['choices'][number]
  * reason; with `include_usage` every chunk has `usage: null` and a last one, without choices, the counts. Tokens whose
  * text is part of a stop string, and so never told, still have log-probabilities: their delta's text is empty.
  */
-async function* chatChunks(
-  chunks: AsyncIterable<Chunk>,
-  { heading, engine, choices, wantsUsage }: Streaming,
-): AsyncGenerator<ChatChunk, void> {
+function chatChunks({
+  heading,
+  engine,
+  choices,
+  wantsUsage,
+}: Streaming): (chunk: Chunk) => Iterable<ChatChunk> {
   const base = {
     ...heading,
     object: 'chat.completion.chunk' as const,
@@ -104,7 +105,7 @@ async function* chatChunks(
     choices: [{ index, delta, logprobs: null, finish_reason: null, ...rest }],
   })
   let opened = false
-  for await (const { index, text, ids, tokens, logprobs, finishReason, usage } of chunks) {
+  return function* ({ index, text, ids, tokens, logprobs, finishReason, usage }) {
     if (!opened) {
       for (let choice = 0; choice < choices; choice++) {
         yield chunkOf(choice, { role: 'assistant', content: '' })

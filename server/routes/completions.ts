@@ -42,9 +42,7 @@ async function answer(
   c.set('responseId', heading.id)
   if (body.stream) {
     const wantsUsage = body.stream_options?.include_usage === true
-    return answerStream(c, deps, lease, start, (chunks) =>
-      completionChunks(chunks, heading, wantsUsage),
-    )
+    return answerStream(c, deps, lease, start, completionChunks(heading, wantsUsage))
   }
   const { choices, usage } = await answerWhole(c, deps, lease, start)
   const whole: CompletionResponse = {
@@ -110,17 +108,16 @@ function naming(name: string, start: () => Generation): Generation {
   }
 }
 
-async function* completionChunks(
-  chunks: AsyncIterable<Chunk>,
+function completionChunks(
   heading: Heading,
   wantsUsage: boolean,
-): AsyncGenerator<CompletionResponse, void> {
+): (chunk: Chunk) => Iterable<CompletionResponse> {
   const base = {
     ...heading,
     object: 'text_completion' as const,
     ...(wantsUsage ? { usage: null } : {}),
   }
-  for await (const { index, text, finishReason, usage } of chunks) {
+  return function* ({ index, text, finishReason, usage }) {
     if (text !== '' || finishReason !== null) {
       const choice = { index, text, logprobs: null, finish_reason: finishReason }
       yield { ...base, choices: [choice] }

@@ -141,13 +141,12 @@ test('the index rises even when the last chunk brings no token', async () => {
   const { generateFrames } = await import('./generate.ts')
   const usage = { promptTokens: 1, cachedTokens: 0, completionTokens: 1, totalTokens: 2 }
   const piece = { index: 0, logprobs: null, tokens: 1 }
-  async function* chunks() {
-    yield { ...piece, text: 'a', ids: [1], finishReason: null, usage: null }
-    yield { ...piece, text: '', ids: [], finishReason: 'stop' as const, usage }
-  }
-  const indices: number[] = []
-  for await (const { index } of generateFrames(chunks(), '')) indices.push(index)
-  expect(indices).toEqual([0, 1])
+  const chunks = [
+    { ...piece, text: 'a', ids: [1], finishReason: null, usage: null },
+    { ...piece, text: '', ids: [], finishReason: 'stop' as const, usage },
+  ]
+  const frames = chunks.flatMap(generateFrames(''))
+  expect(frames.map(({ index }) => index)).toEqual([0, 1])
 })
 
 test('an error at once has a status; a later one is a frame, without [DONE]', async () => {

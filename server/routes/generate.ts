@@ -23,7 +23,7 @@ async function answer(
   const start: Start = (control) => engine.generate(body.prompt, { ...options, ...control })
   const lead = body.return_full_text ? body.prompt : ''
   if (body.stream) {
-    return answerStream(c, deps, lease, start, (chunks) => generateFrames(chunks, lead))
+    return answerStream(c, deps, lease, start, generateFrames(lead))
   }
   const result = await answerWhole(c, deps, lease, start)
   return c.json(wholeAnswer(result, lead, engine.info.id))
@@ -45,19 +45,16 @@ function wholeAnswer(result: GenerateResult, lead: string, model: string): Gener
  * index is that of its last token. The index rises even when the end brings no token of its own.
  * @param lead text that goes before the first token (`return_full_text`)
  */
-export async function* generateFrames(
-  chunks: AsyncIterable<Chunk>,
-  lead: string,
-): AsyncGenerator<GenerateFrame, void> {
+export function generateFrames(lead: string): (chunk: Chunk) => GenerateFrame[] {
   let last = -1
   let pending = lead
-  for await (const chunk of chunks) {
-    if (chunk.text === '' && chunk.finishReason === null) continue
-    last = Math.max(last + 1, chunk.tokens - 1)
-    const frame: GenerateFrame = { token: pending + chunk.text, index: last }
+  return ({ text, tokens, finishReason, usage }) => {
+    if (text === '' && finishReason === null) return []
+    last = Math.max(last + 1, tokens - 1)
+    const frame: GenerateFrame = { token: pending + text, index: last }
     pending = ''
-    if (chunk.finishReason !== null) frame.finish_reason = chunk.finishReason
-    if (chunk.usage !== null) frame.usage = wireUsage(chunk.usage)
-    yield frame
+    if (finishReason !== null) frame.finish_reason = finishReason
+    if (usage !== null) frame.usage = wireUsage(usage)
+    return [frame]
   }
 }

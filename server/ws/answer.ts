@@ -84,11 +84,14 @@ async function loadedFor(
 async function tellTokens(job: Job, plan: Plan, id: MessageId, send: Send): Promise<SocketFrame> {
   let whole = ''
   let last: GenerateFrame | null = null
-  for await (const frame of generateFrames(job.chunks(), plan.lead)) {
-    const { token, index } = frame
-    last = frame
-    if (!plan.streams) whole += token
-    else if (token !== '') await send({ type: 'token', ...named(id), data: { token, index } })
+  const framesOf = generateFrames(plan.lead)
+  for await (const chunk of job.chunks()) {
+    for (const frame of framesOf(chunk)) {
+      const { token, index } = frame
+      last = frame
+      if (!plan.streams) whole += token
+      else if (token !== '') await send({ type: 'token', ...named(id), data: { token, index } })
+    }
   }
   if (!last?.finish_reason || !last.usage) {
     throw new ApiError('internal', 'The engine ended an answer without its last chunk.')
