@@ -5,6 +5,8 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Readable } from 'node:stream'
@@ -140,6 +142,20 @@ describe.skipIf('missing' in found)('examples [needs the default model]', () => 
       const { stdout } = await run(process.execPath, flags, { cwd: ROOT, env })
       expect(stdout).toMatch(/^200 .*Paris/)
       expect(stdout).toMatch(/^400 \{"error":"The prompt has \d+ tokens/m)
+    })
+
+    test('chat.mjs runs in an empty folder, from the tarball', async () => {
+      const folder = await mkdtemp(join(tmpdir(), 'illuminator-empty-'))
+      const pack = ['pack', '--json', '--ignore-scripts', '--pack-destination', folder]
+      const { stdout: packed } = await run('npm', pack, { cwd: ROOT })
+      const [{ filename }] = JSON.parse(packed) as [{ filename: string }]
+      await writeFile(join(folder, 'package.json'), '{ "private": true }')
+      const install = ['install', '--prefer-offline', '--no-audit', '--no-fund']
+      await run('npm', [...install, join(folder, filename)], { cwd: folder })
+      await copyFile(join(ROOT, 'examples', 'chat.mjs'), join(folder, 'chat.mjs'))
+      const { stdout } = await run(process.execPath, ['chat.mjs'], { cwd: folder, env })
+      await rm(folder, { recursive: true })
+      expect(stdout).toContain('Paris')
     })
 
     test.each(snippets('docs/library.md'))('docs/library.md, under %j', async (_, code) => {
