@@ -158,7 +158,8 @@ describe.skipIf('missing' in found)('examples [needs the default model]', () => 
       expect(stdout).toContain('Paris')
     })
 
-    test.each(snippets('docs/library.md'))('docs/library.md, under %j', async (_, code) => {
+    const pages = ['docs/library.md', 'docs/quick-start.md'].flatMap(snippets)
+    test.each(pages)('%s', async (_, code) => {
       const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', code], {
         cwd: ROOT,
         env,
@@ -186,7 +187,7 @@ describe.skipIf('missing' in found)('examples [needs the default model]', () => 
   })
 })
 
-/** The JavaScript of a page, each with the heading it stands under. */
+/** The JavaScript of a page, each under the page and its heading. */
 function snippets(page: string): (readonly [string, string])[] {
   const sections = readFileSync(join(ROOT, page), 'utf8').split(/^## /m)
   return sections.flatMap((section) => {
