@@ -193,7 +193,7 @@ function snippets(page: string): (readonly [string, string])[] {
   return sections.flatMap((section) => {
     const heading = section.slice(0, section.indexOf('\n'))
     return [...section.matchAll(/```js\n(.*?)```/gs)].map(
-      ([, code = '']) => [heading, code] as const,
+      ([, code = '']) => [`${page}: ${heading}`, code] as const,
     )
   })
 }
