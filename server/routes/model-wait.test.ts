@@ -10,11 +10,10 @@ import { answer } from '../ws/answer.ts'
 const A = 'lab/a'
 
 test('a stream begins at once, and comments fill the time of the load', async () => {
-  const { ask, answers } = manyModels({ listed: [A], loadMs: 120 })
-  const began = performance.now()
+  const { ask, answers, engines } = manyModels({ listed: [A], loadMs: 200 })
   const response = await ask(A, { stream: true })
   expect(response.status).toBe(200)
-  expect(performance.now() - began).toBeLessThan(100)
+  expect(engines).toHaveLength(0)
   const text = await response.text()
   const [before = ''] = text.split('data: ')
   expect(before.match(/: keep-alive\n\n/g)?.length).toBeGreaterThan(3)
