@@ -6,6 +6,7 @@ import { addChat } from './commands/chat.ts'
 import { addCompletion } from './commands/completion.ts'
 import { addConfig } from './commands/config.ts'
 import { addDoctor } from './commands/doctor.ts'
+import { addEval } from './commands/eval.ts'
 import { addGenerate } from './commands/generate.ts'
 import { addKeys } from './commands/keys.ts'
 import { addLogits } from './commands/logits.ts'
@@ -37,6 +38,7 @@ const COMMANDS = [
   addDoctor,
   addModels,
   addBench,
+  addEval,
   addLogits,
   addCompletion,
 ]

@@ -80,6 +80,8 @@ beforeAll(async () => {
   writeFileSync('my-model/config.json', JSON.stringify({ architectures: ['LlamaForCausalLM'] }))
   const texts = { 'prompt.txt': 'Once', 'questions.txt': 'One?\nTwo?\n', 'notes.txt': 'Notes.' }
   const more = { 'prompts.txt': 'one\ntwo\n', 'key.txt': 'sk-1', 'client.mjs': CLIENT }
+  // The fake engine's logits are of three ids, and a code point is an id.
+  writeFileSync('corpus.txt', '\u0000\u0001\u0002\u0001')
   for (const [name, text] of Object.entries({ ...texts, ...more })) writeFileSync(name, text)
   server = await serveFake()
   commands = createServer(async (request, response) => {
