@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Generic, Optional, TypeVar, Union
 
-from typing_extensions import Self, TypedDict
+from typing_extensions import TypedDict
 
+from illuminator._closing import AsyncClosing, Closing
 from illuminator.async_client import AsyncIlluminatorClient
 from illuminator.client import IlluminatorClient
 from illuminator.config import Config, Timeout
@@ -52,7 +52,7 @@ def refuse_both(client: object, *settings: object) -> None:
         raise TypeError("A client was given, and settings for one: give either.")
 
 
-class Over(_Over[IlluminatorClient]):
+class Over(_Over[IlluminatorClient], Closing):
     """Over a sync client."""
 
     def close(self) -> None:
@@ -60,19 +60,8 @@ class Over(_Over[IlluminatorClient]):
         if self._owned:
             self._client.close()
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(
-        self,
-        kind: Optional[type[BaseException]],
-        error: Optional[BaseException],
-        traceback: Optional[TracebackType],
-    ) -> None:
-        self.close()
-
-
-class AsyncOver(_Over[AsyncIlluminatorClient]):
+class AsyncOver(_Over[AsyncIlluminatorClient], AsyncClosing):
     """Over an async client."""
 
     async def close(self) -> None:
@@ -81,14 +70,3 @@ class AsyncOver(_Over[AsyncIlluminatorClient]):
             await self._client.close()
 
     aclose = close
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: Optional[type[BaseException]],
-        error: Optional[BaseException],
-        traceback: Optional[TracebackType],
-    ) -> None:
-        await self.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from types import TracebackType
 from typing import Optional, Union
 
 import httpx
@@ -12,6 +11,7 @@ from typing_extensions import Self, Unpack
 from illuminator import _calls
 from illuminator._async import AsyncTransport
 from illuminator._calls import Message
+from illuminator._closing import AsyncClosing
 from illuminator.async_streams import AsyncStream
 from illuminator.client import config_of
 from illuminator.config import Config, Timeout
@@ -30,7 +30,7 @@ from illuminator.types import (
 )
 
 
-class AsyncIlluminatorClient:
+class AsyncIlluminatorClient(AsyncClosing):
     """Calls the API. Any number of tasks of one event loop may share one.
 
     Args:
@@ -169,17 +169,6 @@ class AsyncIlluminatorClient:
     async def close(self) -> None:
         """Closes the connections. Idempotent."""
         await self._transport.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: Optional[type[BaseException]],
-        error: Optional[BaseException],
-        traceback: Optional[TracebackType],
-    ) -> None:
-        await self.close()
 
     aclose = close
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
-from types import TracebackType
 from typing import Callable, Optional
 
 import anyio
@@ -11,11 +10,12 @@ import httpx
 from typing_extensions import Self
 
 from illuminator._calls import Call
+from illuminator._closing import AsyncClosing
 from illuminator._reading import Item
 from illuminator._told import Told
 
 
-class AsyncStream(Told[Item], AsyncIterator[Item]):
+class AsyncStream(Told[Item], AsyncIterator[Item], AsyncClosing):
     """An answer as it is made.
 
     The request is sent when the first item is asked for, or an ``async with`` block entered. Leave
@@ -121,14 +121,6 @@ class AsyncStream(Told[Item], AsyncIterator[Item]):
                 await self._finish(well=False)
                 raise
         return self
-
-    async def __aexit__(
-        self,
-        kind: Optional[type[BaseException]],
-        error: Optional[BaseException],
-        traceback: Optional[TracebackType],
-    ) -> None:
-        await self.close()
 
 
 async def _async_chunks(response: httpx.Response) -> AsyncGenerator[bytes, None]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from types import TracebackType
 from typing import Optional, Union
 
 import httpx
@@ -11,6 +10,7 @@ from typing_extensions import Self, Unpack
 
 from illuminator import _calls
 from illuminator._calls import Message
+from illuminator._closing import Closing
 from illuminator._sync import SyncTransport
 from illuminator.config import Config, Timeout
 from illuminator.params import ChatParams, GenerateParams
@@ -55,7 +55,7 @@ def config_of(
     )
 
 
-class IlluminatorClient:
+class IlluminatorClient(Closing):
     """Calls the API and waits for what it says. Threads may share one.
 
     Args:
@@ -192,17 +192,6 @@ class IlluminatorClient:
     def close(self) -> None:
         """Closes the connections. Idempotent."""
         self._transport.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: Optional[type[BaseException]],
-        error: Optional[BaseException],
-        traceback: Optional[TracebackType],
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.config!r})"

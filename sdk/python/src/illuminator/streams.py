@@ -6,18 +6,18 @@ import contextlib
 import socket
 import threading
 from collections.abc import Generator, Iterator
-from types import TracebackType
 from typing import Callable, Optional
 
 import httpx
 from typing_extensions import Self
 
 from illuminator._calls import Call
+from illuminator._closing import Closing
 from illuminator._reading import Item
 from illuminator._told import Told
 
 
-class Stream(Told[Item], Iterator[Item]):
+class Stream(Told[Item], Iterator[Item], Closing):
     """An answer as it is made.
 
     The request is sent when the first item is asked for, or a ``with`` block entered. Leave it
@@ -127,14 +127,6 @@ class Stream(Told[Item], Iterator[Item]):
                     self._finish(well=False)
                     raise
         return self
-
-    def __exit__(
-        self,
-        kind: Optional[type[BaseException]],
-        error: Optional[BaseException],
-        traceback: Optional[TracebackType],
-    ) -> None:
-        self.close()
 
 
 def _chunks(response: httpx.Response) -> Generator[bytes, None, None]:
