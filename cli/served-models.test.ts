@@ -1,6 +1,7 @@
 /** Which models `serve` has, from its flags. */
 import { expect, test } from 'vitest'
-import { run, type Setting, start } from '../test/cli-terminal.ts'
+import { run } from '../test/cli-terminal.ts'
+import { serving } from '../test/serving.ts'
 
 const listed = (id: string) => ({
   id,
@@ -11,21 +12,12 @@ const listed = (id: string) => ({
   contextLength: 512,
 })
 
-async function serving(args: string[], use: (url: string) => Promise<void>, setting: Setting = {}) {
-  const started = start(['serve', '--port', '0', ...args], setting)
-  await expect.poll(started.out).toContain('curl -N')
-  await use(/http:\/\/127\.0\.0\.1:\d+/.exec(started.out())?.[0] ?? '')
-  process.emit('SIGTERM', 'SIGTERM')
-  expect(await started.done).toBe(0)
-  return started
-}
-
 test('several --model are loaded at the start, in order, and also as a list of the variable', async () => {
-  const { loads, out } = await serving(['--model', 'lab/a', '--model', 'lab/b'], async () => {})
+  const { loads, out } = await serving(['--model', 'lab/a', '--model', 'lab/b'])
   expect(loads.map(({ model }) => model)).toEqual(['lab/a', 'lab/b'])
   expect(out().match(/^Ready: /gm)).toHaveLength(2)
   const env = { ILLUMINATOR_MODEL: 'lab/c,lab/d' }
-  const named = await serving([], async () => {}, { env })
+  const named = await serving([], { env })
   expect(named.loads.map(({ model }) => model)).toEqual(['lab/c', 'lab/d'])
 })
 
@@ -33,6 +25,7 @@ test('--on-demand lists the models folder, and loads with the same flags when as
   const hub = { listModels: async () => [listed('lab/a'), listed('lab/b')] }
   const { loads, err, out } = await serving(
     ['--on-demand', '--kv', 'int8', '--models-folder', '/somewhere'],
+    { hub },
     async (url) => {
       const { data } = (await (await fetch(`${url}/v1/models`)).json()) as {
         data: { id: string }[]
@@ -41,7 +34,6 @@ test('--on-demand lists the models folder, and loads with the same flags when as
       const body = JSON.stringify({ model: 'lab/b', prompt: 'x' })
       expect((await fetch(`${url}/generate`, { method: 'POST', body })).status).toBe(200)
     },
-    { hub },
   )
   expect(out()).toContain('"model":"<id>"')
   expect(loads).toMatchObject([
@@ -64,5 +56,5 @@ test.each([
 })
 
 test.each(['-1', '0', '30s', '1.5h', '250ms', '9999h'])('--keep-alive %s', async (time) => {
-  await serving(['--keep-alive', time], async () => {})
+  await serving(['--keep-alive', time])
 })

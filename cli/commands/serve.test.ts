@@ -4,21 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { EngineError } from '../../engine/errors.ts'
-import { run, type Setting, start } from '../../test/cli-terminal.ts'
-
-/** Serves until it is ready, lets `use` have the address, and ends it. */
-async function serving(
-  args: string[],
-  setting: Setting = {},
-  use: (url: string) => Promise<void> = async () => {},
-) {
-  const started = start(['serve', '--port', '0', ...args], setting)
-  await expect.poll(started.out).toContain('curl -N')
-  await use(/http:\/\/127\.0\.0\.1:\d+/.exec(started.out())?.[0] ?? '')
-  process.emit('SIGTERM', 'SIGTERM')
-  expect(await started.done).toBe(0)
-  return started
-}
+import { run } from '../../test/cli-terminal.ts'
+import { serving } from '../../test/serving.ts'
 
 test('variables and a file reach the engine', async () => {
   const file = join(mkdtempSync(join(tmpdir(), 'illuminator-')), 'config.json')
