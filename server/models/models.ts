@@ -12,6 +12,12 @@ export interface ModelsOptions extends LoaderOptions {
   readonly catalog?: Catalog | undefined
 }
 
+/** A model, and what it is called. */
+export interface NamedModel {
+  readonly id: string
+  readonly model: ServedModel
+}
+
 /** Milliseconds between looks into the catalog: whoever invents names must not keep the disk busy. */
 const CATALOG_LASTS = 1000
 /** Names that an error lists. */
@@ -44,6 +50,11 @@ export class Models {
     return [...this.#pinned, ...this.#listed].filter(({ id }) => !ids.has(id) && ids.add(id))
   }
 
+  /** Those whose ids are known: all, once the pinned ones are loaded. */
+  get named(): readonly NamedModel[] {
+    return this.all.flatMap((model) => (model.id === null ? [] : { id: model.id, model }))
+  }
+
   /** Those that are loaded. */
   get engines(): readonly ServedEngine[] {
     return this.all.flatMap(({ engine }) => engine ?? [])
@@ -56,8 +67,9 @@ export class Models {
 
   /** What a request means that names none, where that is certain. */
   get usual(): ServedModel | null {
-    const [first, second] = this.#pinned.length > 0 ? this.#pinned : this.#listed
-    return first && (this.#pinned.length > 0 || !second) ? first : null
+    const [first] = this.#pinned
+    const [only = null, second] = this.#listed
+    return first ?? (second ? null : only)
   }
 
   /**
@@ -91,6 +103,17 @@ export class Models {
       throw new ApiError('missing_parameter', `Say which model: this server has ${names}.`, 'model')
     }
     throw notServed(name, names)
+  }
+
+  /**
+   * As `find`, for facts: the model has an id already.
+   * @throws ApiError also `loading`
+   */
+  async findNamed(name: string | undefined): Promise<NamedModel> {
+    const model = await this.find(name)
+    const { id } = model
+    if (id === null) throw stillLoading()
+    return { id, model }
   }
 
   /** @throws ApiError `model_not_found` where the load showed that the name was another model's */
@@ -148,12 +171,16 @@ export class Models {
   }
 
   #names(): string {
-    const ids = this.all.flatMap(({ id }) => id ?? [])
+    const ids = this.named.map(({ id }) => id)
     const more = ids.length > MOST_NAMES ? ` and ${ids.length - MOST_NAMES} more` : ''
     const shown = ids.slice(0, MOST_NAMES).map((id) => `'${id}'`)
     return ids.length === 0 ? 'none' : shown.join(', ') + more
   }
 }
+
+/** Until a pinned model is loaded, what it is called may not be known. */
+export const stillLoading = (): ApiError =>
+  new ApiError('loading', 'The model is still loading; GET /health tells how far it is.')
 
 const notServed = (name: string, names: string): ApiError =>
   new ApiError(

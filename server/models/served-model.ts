@@ -151,7 +151,7 @@ export class ServedModel {
     this.loadedAt = Date.now()
     this.lastUsed = this.loadedAt
     this.loads++
-    for (const waiter of this.#take()) {
+    for (const waiter of this.#dismiss()) {
       const lease = this.take()
       if (lease) waiter.resolve(lease)
     }
@@ -167,7 +167,7 @@ export class ServedModel {
 
   /** Who waits need not wait any more. */
   refuse(error: unknown): void {
-    for (const waiter of this.#take()) waiter.reject(error)
+    for (const waiter of this.#dismiss()) waiter.reject(error)
   }
 
   /** The error of a load that failed a moment ago. */
@@ -207,7 +207,7 @@ export class ServedModel {
     return { model: this, engine, share: () => this.#lease(engine), release }
   }
 
-  #take(): Waiter[] {
+  #dismiss(): Waiter[] {
     const waiters = [...this.#waiters]
     this.#waiters.clear()
     return waiters

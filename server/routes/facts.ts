@@ -12,7 +12,7 @@ import {
 } from '../contract/facts.ts'
 import type { ServedEngine } from '../contract/served-engine.ts'
 import type { Lifecycle } from '../lifecycle.ts'
-import type { ServedModel } from '../models/served-model.ts'
+import { type NamedModel, stillLoading } from '../models/models.ts'
 import type { Deps, RequestContext } from './env.ts'
 
 const STATUS = {
@@ -94,29 +94,29 @@ export function info(c: RequestContext, deps: Deps): Response {
 
 export async function models(c: RequestContext, { lifecycle }: Deps): Promise<Response> {
   await lifecycle.models.refresh()
-  const named = lifecycle.models.all.filter((model) => model.id !== null)
+  const { named } = lifecycle.models
   if (named.length === 0 && !lifecycle.models.isComplete) throw stillLoading()
   const body: ModelsResponse = {
     object: 'list',
-    data: named.map((model) => card(lifecycle, model)),
+    data: named.map(({ id }) => card(lifecycle, id)),
     models: named.map(facts),
   }
   return c.json(body)
 }
 
 export async function model(c: RequestContext, { lifecycle }: Deps): Promise<Response> {
-  const found = await lifecycle.models.find(c.req.param('id'))
-  if (found.id === null) throw stillLoading()
-  return c.json(card(lifecycle, found))
+  const { id } = await lifecycle.models.findNamed(c.req.param('id'))
+  return c.json(card(lifecycle, id))
 }
 
-function card({ startedAt }: Lifecycle, { id }: ServedModel): ModelsResponse['data'][number] {
+function card({ startedAt }: Lifecycle, id: string): ModelsResponse['data'][number] {
   const created = Math.floor(startedAt / 1000)
-  return { id: id ?? '', object: 'model', created, owned_by: 'illuminator' }
+  return { id, object: 'model', created, owned_by: 'illuminator' }
 }
 
 /** Until it is loaded, what its files tell. */
-function facts({ id, engine, state, source }: ServedModel): ModelsResponse['models'][number] {
+function facts({ id, model }: NamedModel): ModelsResponse['models'][number] {
+  const { engine, state, source } = model
   const parameters = engine ? countLabel(engine.info.parameters) : null
   const {
     architecture = null,
@@ -129,8 +129,8 @@ function facts({ id, engine, state, source }: ServedModel): ModelsResponse['mode
     weights === null ? null : `${weights} weights`,
   ]
   return {
-    id: id ?? '',
-    name: id ?? '',
+    id,
+    name: id,
     description: about.filter((part) => part !== null).join(', '),
     parameters,
     context_length: contextLength,
@@ -140,9 +140,6 @@ function facts({ id, engine, state, source }: ServedModel): ModelsResponse['mode
     memory_usage: engine ? bytesLabel(engine.stats.memory.total) : null,
   }
 }
-
-const stillLoading = (): ApiError =>
-  new ApiError('loading', 'The model is still loading; GET /health tells how far it is.')
 
 /** Of the model that is meant where none is named, or else of any. Facts may still be read during a drain, unlike work. */
 function loaded({ lifecycle: { models } }: Deps): ServedEngine {

@@ -6,10 +6,8 @@ import type { Deps, RequestContext } from './env.ts'
 
 export async function stats(c: RequestContext, deps: Deps): Promise<Response> {
   const { lifecycle, state } = deps
-  const { id, engine, loadedAt } = await lifecycle.models.find(c.req.param('id'))
-  if (id === null) {
-    throw new ApiError('loading', 'The model is still loading; GET /health tells how far it is.')
-  }
+  const { id, model } = await lifecycle.models.findNamed(c.req.param('id'))
+  const { engine, loadedAt } = model
   if (!state) throw new ApiError('not_found', 'This server keeps no ledger.')
   const { requests, failed, completionTokens, total } = await state.ledger.usageOf(id)
   const body: StatsResponse = {
