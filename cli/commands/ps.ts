@@ -27,9 +27,9 @@ export function addPs(program: Command, deps: Deps): void {
 async function ps({ io }: Deps, flags: Flags): Promise<void> {
   const url = flags.url ?? USUAL_URL
   const { serverOf } = await import('../backend/server-of.ts')
-  const { servedModels } = await import('../backend/served-models.ts')
+  const { modelStates } = await import('../backend/model-states.ts')
   const server = serverOf(io, { ...flags, url })
-  const all = await untilInterrupted(io, (signal) => servedModels(server, signal))
+  const all = await untilInterrupted(io, (signal) => modelStates(server, signal))
   const models = all.filter(({ state }) => flags.all || state !== 'unloaded')
   if (flags.json) return write(io.stdout, `${JSON.stringify(models, null, 2)}\n`)
   if (models.length === 0) {

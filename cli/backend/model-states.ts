@@ -16,7 +16,7 @@ const body = z.object({
 })
 
 /** @throws ServerError */
-export async function servedModels(
+export async function modelStates(
   server: Server,
   signal: AbortSignal,
 ): Promise<z.output<typeof body>['models']> {
