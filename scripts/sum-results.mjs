@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 /**
  * Sums vitest's JSON reports and pytest's JUnit ones in a folder into one plain line, `N passed, N failed, N skipped`,
- * and names what was skipped. Fails when a test failed, when a test over `../shared` skipped although that folder is
- * there, and when a test in a browser skipped although `CHROMIUM` names one.
+ * and names what was skipped and what failed. Fails when a test failed, when a test over `../shared` skipped although that
+ * folder is there, and when a test in a browser skipped although `CHROMIUM` names one. `NAME.again.json` is a second run of
+ * the files that failed in `NAME.json`, alone: what passes there is counted as passed, and named.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
@@ -19,18 +20,49 @@ const counts = { passed: 0, failed: 0, skipped: 0 }
 const skipped = new Map()
 const wrongly = new Set()
 const browserless = new Set()
+const failures = []
+const onlyAlone = []
 
 const folder = process.argv[2] ?? '.'
 for (const name of readdirSync(folder).filter((file) => file.endsWith('.xml'))) {
   countJUnit(readFileSync(join(folder, name), 'utf8'))
 }
-for (const name of readdirSync(folder).filter((file) => file.endsWith('.json'))) {
-  const report = JSON.parse(readFileSync(join(folder, name), 'utf8'))
+const reports = readdirSync(folder).filter((file) => file.endsWith('.json'))
+for (const name of reports.filter((file) => !file.endsWith('.again.json'))) {
+  const report = reportOf(name)
+  const again = name.replace(/json$/, 'again.json')
+  if (reports.includes(again)) replaceFailed(report, reportOf(again))
   if (report.crashed || !report.testResults?.length) {
     process.stdout.write(`${name}: vitest left no results\n`)
     counts.failed++
   }
   for (const file of report.testResults ?? []) count(file)
+}
+
+function reportOf(name) {
+  return JSON.parse(readFileSync(join(folder, name), 'utf8'))
+}
+
+/** Puts the second run of a file in the place of its failed first one. */
+function replaceFailed(report, again) {
+  const seconds = new Map((again.testResults ?? []).map((file) => [file.name, file]))
+  report.testResults = (report.testResults ?? []).map((file) => {
+    const second = seconds.get(file.name)
+    if (file.status !== 'failed' || !second) return file
+    const passed = (test) =>
+      second.assertionResults.some(
+        (other) => other.fullName === test.fullName && other.status === 'passed',
+      )
+    for (const test of file.assertionResults) {
+      if (test.status === 'failed' && passed(test)) onlyAlone.push(told(file, test))
+    }
+    return second
+  })
+}
+
+function told(file, test) {
+  const why = (test.failureMessages ?? []).join('\n').slice(0, 600)
+  return `${relative(root, file.name)}: ${test.fullName}\n${why.replace(/^/gm, '    ')}`
 }
 
 function countJUnit(report) {
@@ -53,14 +85,19 @@ function countJUnit(report) {
 function count(file) {
   const tests = file.assertionResults
   // A file that cannot be imported has no tests to fail.
-  if (file.status === 'failed' && !tests.some((test) => test.status === 'failed')) counts.failed++
+  if (file.status === 'failed' && !tests.some((test) => test.status === 'failed')) {
+    counts.failed++
+    failures.push(`${relative(root, file.name)}: ${String(file.message ?? '').slice(0, 600)}`)
+  }
   const usesShared =
     existsSync(file.name) &&
     /\.\.\/shared|shared-folder|sharedPath/.test(readFileSync(file.name, 'utf8'))
   for (const test of tests) {
     if (test.status === 'passed') counts.passed++
-    else if (test.status === 'failed') counts.failed++
-    else {
+    else if (test.status === 'failed') {
+      counts.failed++
+      failures.push(told(file, test))
+    } else {
       counts.skipped++
       const title = `${relative(root, file.name)}: ${test.fullName}`
       skipped.set(title, (skipped.get(title) ?? 0) + 1)
@@ -83,6 +120,10 @@ if (browserless.size > 0) {
   process.stdout.write('failed: CHROMIUM names a browser, but these tests in one skipped:\n')
   for (const title of browserless) process.stdout.write(`  ${title}\n`)
 }
+for (const one of onlyAlone) {
+  process.stdout.write(`failed beside the others, passed alone: ${one}\n`)
+}
+for (const one of failures) process.stdout.write(`failed: ${one}\n`)
 process.stdout.write(
   `${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`,
 )

@@ -25,7 +25,11 @@ function sum(
   try {
     for (const [i, report] of reports.entries()) {
       if (typeof report === 'string') writeFileSync(join(folder, `${i}.xml`), report)
-      else writeFileSync(join(folder, `${i}.json`), JSON.stringify(report))
+      else if ('0.json' in report) {
+        for (const [name, one] of Object.entries(report)) {
+          writeFileSync(join(folder, name), JSON.stringify(one))
+        }
+      } else writeFileSync(join(folder, `${i}.json`), JSON.stringify(report))
     }
     const env = { ...process.env, ILLUMINATOR_SHARED: shared, CHROMIUM: chromium }
     const { status, stdout } = spawnSync(process.execPath, [script, folder], {
@@ -90,8 +94,24 @@ it.each([
     },
   ],
   ['a file did not load', { testResults: [file([['passed', 'a']]), file([], 'failed')] }],
-])('fails when %s', (_, report) => {
-  expect(sum([report])).toMatchObject({ status: 1, lines: ['1 passed, 1 failed, 0 skipped'] })
+])('fails when %s, and names it last', (_, report) => {
+  const { status, lines } = sum([report])
+  expect(status).toBe(1)
+  expect(lines.at(-1)).toBe('1 passed, 1 failed, 0 skipped')
+  expect(lines[0]).toContain('failed: ')
+  expect(lines[0]).toContain('nowhere/x.test.ts: ')
+})
+
+it('counts what passes in a second run alone, and names it', () => {
+  const once = { testResults: [file([['failed', 'a']], 'failed'), file([['passed', 'b']])] }
+  const twice = (status: 'passed' | 'failed') => ({ testResults: [file([[status, 'a']], status)] })
+  const { status, lines } = sum([{ '0.json': once, '0.again.json': twice('passed') }])
+  expect(status).toBe(0)
+  expect(lines[0]).toContain('failed beside the others, passed alone: ')
+  expect(lines.at(-1)).toBe('2 passed, 0 failed, 0 skipped')
+  const again = sum([{ '0.json': once, '0.again.json': twice('failed') }])
+  expect(again.status).toBe(1)
+  expect(again.lines.at(-1)).toBe('1 passed, 1 failed, 0 skipped')
 })
 
 it('fails when vitest left no results', () => {
