@@ -1,0 +1,44 @@
+/** `bench kernels`: each declared kernel × its shapes, beside what the adapter can do. */
+import type { Command } from 'commander'
+import { measure, note, type Part, say } from '../measure.ts'
+import { kernelTable } from '../report/figures-table.ts'
+import { brief } from '../report/table.ts'
+import { runKernels } from '../run-kernels.ts'
+import { onAdapter, type SuiteOptions, suiteCommand } from './options.ts'
+
+export interface KernelsOptions extends SuiteOptions {
+  only?: string
+  allTunings?: boolean
+}
+
+export const withKernels = (command: Command): Command =>
+  command
+    .option('--only <text>', 'kernels and shapes with this text in their name')
+    .option('--all-tunings', 'every valid tuning, not only the one the engine takes')
+
+export const kernelsCommand = (): Command =>
+  withKernels(suiteCommand('kernels', 'Each declared kernel beside the probes.')).action(
+    (options: KernelsOptions) => measure([kernelsPart], options),
+  )
+
+export async function kernelsPart(options: KernelsOptions): Promise<Part> {
+  const suite = await runKernels({
+    ...onAdapter(options),
+    ...(options.only ? { only: options.only } : {}),
+    allTunings: options.allTunings ?? false,
+    repeats: options.repeats ?? (options.full ? 15 : 7),
+    note,
+  })
+  say(`\nKernels on ${suite.adapter} (${suite.driver})`)
+  say(
+    `Probes: streaming reads ${brief(suite.probes.read)} GB/s, multiply-adds ${brief(suite.probes.fma)} GFLOP/s`,
+  )
+  if (suite.rows.length > 0) say(`\n${kernelTable(suite.rows)}`)
+  say(
+    '\nEvery output was checked against its oracle. Milliseconds are those of a dispatch, its own cost included, of many in a\n' +
+      'submit. Weights and KV caches came in turn from copies that no cache holds (at most 256 copies of a small one).\n' +
+      '% of probes: time that the slower of reads and multiply-adds must take, over the median.',
+  )
+  for (const failure of suite.failures) say(`\nNO FIGURE: ${failure}`)
+  return { ...suite, what: 'kernels' }
+}
