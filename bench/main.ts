@@ -11,6 +11,7 @@ import {
 } from './commands/kernels.ts'
 import { modelCommand, modelPart } from './commands/model.ts'
 import { type ModelOptions, suiteCommand, withModel } from './commands/options.ts'
+import { profileCommand } from './commands/profile.ts'
 import { reportCommand } from './commands/report.ts'
 import { servingCommand } from './commands/serving.ts'
 import { BenchError } from './failure.ts'
@@ -20,6 +21,7 @@ import { measure } from './measure.ts'
 const COMMANDS = [
   kernelsCommand,
   modelCommand,
+  profileCommand,
   servingCommand,
   httpCommand,
   identityCommand,

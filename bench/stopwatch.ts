@@ -3,7 +3,7 @@
  * needs for itself, so it sleeps until shortly before the end that earlier runs let it expect, and only then maps.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Dispatch, replay } from '../kernels/gpu/plan.ts'
+import { type Dispatch, replay, type Segment } from '../kernels/gpu/plan.ts'
 import { type Device, GpuError } from '../kernels/index.ts'
 
 /** Of the shortest time seen, slept before polling: less than any run takes, so that sleep never adds to a time. */
@@ -17,6 +17,17 @@ export interface Expectation {
 }
 
 export const noExpectation = (): Expectation => ({ shortest: 0 })
+
+/** Sleeps for most of the time that work begun at `start` should still take. */
+export async function sleepUntilNear(start: number, { shortest }: Expectation): Promise<void> {
+  const rest = shortest * ASLEEP - (performance.now() - start)
+  if (rest >= SHORTEST_SLEEP) await sleep(rest)
+}
+
+/** Lets the next time of like work expect what this took. */
+export function note(expected: Expectation, took: number): void {
+  expected.shortest = expected.shortest === 0 ? took : Math.min(took, expected.shortest)
+}
 
 export class Stopwatch {
   readonly #device: Device
@@ -34,13 +45,17 @@ export class Stopwatch {
     return new Stopwatch(device, mark, await device.memory.readback('bench end', 16))
   }
 
-  /** Milliseconds from submit until the host sees the end of all `dispatches`. Throws GpuError. */
-  async time(dispatches: readonly Dispatch[], expected: Expectation): Promise<number> {
+  /** Milliseconds from submit until the host sees the end of all `dispatches`, each over one row. Throws GpuError. */
+  time(dispatches: readonly Dispatch[], expected: Expectation): Promise<number> {
+    return this.timeSegments([{ dispatches, rows: 1 }], expected)
+  }
+
+  /** The same of dispatches over the rows of a step. */
+  async timeSegments(segments: readonly Segment[], expected: Expectation): Promise<number> {
     const copy = { from: this.#mark, fromOffset: 0, to: this.#staging, toOffset: 0, bytes: 16 }
     const start = performance.now()
-    replay(this.#device, [{ dispatches, rows: 1 }], [copy])
-    const rest = expected.shortest * ASLEEP - (performance.now() - start)
-    if (rest >= SHORTEST_SLEEP) await sleep(rest)
+    replay(this.#device, segments, [copy])
+    await sleepUntilNear(start, expected)
     try {
       await this.#staging.mapAsync(GPUMapMode.READ)
     } catch (error) {
@@ -52,7 +67,7 @@ export class Stopwatch {
     const took = performance.now() - start
     this.#staging.unmap()
     this.#device.check()
-    expected.shortest = expected.shortest === 0 ? took : Math.min(took, expected.shortest)
+    note(expected, took)
     return took
   }
 

@@ -29,10 +29,12 @@ export interface LoadedModel {
   reopen(before: OpenModel): Promise<OpenModel>
 }
 
-/** Options that only tests use. */
+/** Options that only tests and the bench use. */
 export interface DeviceTestOptions {
   maxBinding?: number
   without?: readonly ('shader-f16' | 'subgroups')[]
+  /** Ask for timestamps where the adapter offers them. */
+  timestamps?: boolean
   /** No worker: the loop runs in the caller's thread. */
   inThread?: boolean
 }
@@ -102,6 +104,7 @@ async function openOnGpu(
     onProgress: (message) => onProgress?.({ phase: 'adapter', message, done: 0, total: 1 }),
     ...(options.device?.maxBinding ? { maxBinding: options.device.maxBinding } : {}),
     ...(options.device?.without ? { without: options.device.without } : {}),
+    ...(options.device?.timestamps ? { timestamps: true } : {}),
   })
   try {
     const sizes =

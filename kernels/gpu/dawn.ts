@@ -36,6 +36,8 @@ export interface OpenedAdapter {
 export interface OpenOptions {
   /** Names of Dawn toggles to enable, for instance `skip_validation`. */
   toggles?: readonly string[]
+  /** Names of Dawn toggles to disable. */
+  withoutToggles?: readonly string[]
   /** Hears of slow work: fetching SwiftShader. */
   onProgress?: (message: string) => void
 }
@@ -167,10 +169,10 @@ function absent(driver: Driver, name: string, error: string): AdapterReport {
   return { driver, name, vendor: '', features: [], limits: {}, chosen: false, reason: '', error }
 }
 
-function probesOf({ toggles = [], onProgress }: OpenOptions): Probes<Found> {
+function probesOf({ onProgress, ...options }: OpenOptions): Probes<Found> {
   // Some drivers complain on stderr without it. In a worker thread this reaches JavaScript only.
   if (process.platform === 'linux') process.env.XDG_RUNTIME_DIR ||= tmpdir()
-  const flags = toggles.length > 0 ? [`enable-dawn-features=${toggles.join(',')}`] : []
+  const flags = flagsOf(options)
   const machine = inspectMachine()
   return {
     machine,
@@ -192,6 +194,12 @@ function probesOf({ toggles = [], onProgress }: OpenOptions): Probes<Found> {
       )
     },
   }
+}
+
+function flagsOf({ toggles = [], withoutToggles = [] }: OpenOptions): string[] {
+  const flag = (verb: string, names: readonly string[]): string[] =>
+    names.length > 0 ? [`${verb}-dawn-features=${names.join(',')}`] : []
+  return [...flag('enable', toggles), ...flag('disable', withoutToggles)]
 }
 
 async function request(dawn: DawnModule, flags: string[]): Promise<Probe<Found>> {

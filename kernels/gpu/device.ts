@@ -7,6 +7,7 @@ import { GpuError } from '../errors.ts'
 import type { Capabilities } from './capabilities.ts'
 import { type AdapterChoice, type OpenedAdapter, openAdapter, openNullAdapter } from './dawn.ts'
 import { Memory } from './memory.ts'
+import type { Segment } from './plan.ts'
 
 export interface DeviceOptions {
   adapter?: AdapterChoice
@@ -16,6 +17,8 @@ export interface DeviceOptions {
   maxBinding?: number
   /** Features to do without, for tests of the plain variants. */
   without?: readonly ('shader-f16' | 'subgroups')[]
+  /** Ask for timestamps, unrounded, where the adapter offers them: profiles. */
+  timestamps?: boolean
   onProgress?: (message: string) => void
 }
 
@@ -58,6 +61,8 @@ export class Device {
   readonly vendor: string
   readonly driver: OpenedAdapter['driver']
   readonly reason: string
+  /** Hears of every replay: a profile looks at the steps of an engine. */
+  onReplay: ((segments: readonly Segment[]) => void) | null = null
   #failure: GpuError | null = null
   #watchers = new Set<(error: GpuError) => void>()
   #closing = false
@@ -84,6 +89,8 @@ export class Device {
   static async open(options: DeviceOptions = {}): Promise<Device> {
     const opened = await openAdapter(options.adapter, {
       ...(options.toggles ? { toggles: options.toggles } : {}),
+      // Rounded to a tenth of a millisecond they would say nothing of most dispatches.
+      ...(options.timestamps ? { withoutToggles: ['timestamp_quantization'] } : {}),
       ...(options.onProgress ? { onProgress: options.onProgress } : {}),
     })
     return Device.#create(opened, options)
@@ -100,12 +107,13 @@ export class Device {
     const features = (['shader-f16', 'subgroups'] as const).filter(
       (feature) => adapter.features.has(feature) && !without.has(feature),
     )
+    const timestamps = options.timestamps && adapter.features.has('timestamp-query')
     const limits: Record<string, number> = {}
     for (const name of LIMITS) limits[name] = adapter.limits[name]
     const maxBinding = options.maxBinding ?? adapter.limits.maxStorageBufferBindingSize
     const gpu = await adapter.requestDevice({
       label: 'illuminator',
-      requiredFeatures: features,
+      requiredFeatures: timestamps ? [...features, 'timestamp-query'] : features,
       requiredLimits: limits,
     })
     return new Device(opened, gpu, {

@@ -2,11 +2,21 @@
  * A plan: dispatches recorded once and replayed each step in one compute pass. A replay makes no object but the encoder
  * and its command buffer.
  */
+import type { Kernel, Shape, Tuning } from '../kernel.ts'
 import type { Device } from './device.ts'
 import type { Pipeline } from './pipeline.ts'
 
+/** What a dispatch was made of, for who looks at it later: a profile tells kernels by their shapes. */
+export interface Origin {
+  readonly kernel: Kernel
+  /** As recorded: a step's sizes replace its `tiles`, `batch` or `rows`. */
+  readonly shape: Shape
+  readonly tuning: Tuning
+}
+
 export interface Dispatch {
   readonly label: string
+  readonly origin?: Origin
   readonly pipeline: Pipeline
   /** Bind groups by index; the same object in a row is not set again. */
   readonly groups: readonly GPUBindGroup[]
@@ -71,6 +81,7 @@ export function replay(
   gpu.queue.submit([encoder.finish()])
   counters.passes++
   counters.submits++
+  device.onReplay?.(segments)
 }
 
 /** Dispatches recorded once, to be replayed on their own. */

@@ -37,7 +37,9 @@ export class Recorder {
     for (let group = 0; group < count; group++) {
       groups.push(await this.#bind(source, group, buffers))
     }
-    return { label: kernel.name, pipeline, groups, workgroups: workgroupsOf(kernel, shape, tuning) }
+    const origin = { kernel: kernel as unknown as Kernel, shape, tuning }
+    const workgroups = workgroupsOf(kernel, shape, tuning)
+    return { label: kernel.name, origin, pipeline, groups, workgroups }
   }
 
   /** Tiles of one kernel differ in their pipelines and not in what they bind: groups of the same buffers are made once. */
