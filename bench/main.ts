@@ -1,6 +1,7 @@
 /** `npm run bench`, and `illuminator bench`: how fast the kernels and a whole model are here, beside what the adapter can do. */
 import { EngineError } from '../engine/index.ts'
 import { GpuError } from '../kernels/index.ts'
+import { gateCommand } from './commands/gate.ts'
 import { httpCommand } from './commands/http.ts'
 import { identityCommand } from './commands/identity.ts'
 import {
@@ -20,6 +21,7 @@ import { measure } from './measure.ts'
 /** One file each; the bench itself runs what says most. */
 const COMMANDS = [
   kernelsCommand,
+  gateCommand,
   modelCommand,
   profileCommand,
   servingCommand,

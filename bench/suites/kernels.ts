@@ -5,7 +5,7 @@
  */
 
 import type { Pipelines } from '../../kernels/gpu/pipeline.ts'
-import { Plan } from '../../kernels/gpu/plan.ts'
+import { type Dispatch, Plan } from '../../kernels/gpu/plan.ts'
 import { type Device, defaultTuning, matmulTuning } from '../../kernels/index.ts'
 import { type Kernel, type Shape, type Tuning, tunings } from '../../kernels/kernel.ts'
 import { compare, type Prepared, prepare } from '../../kernels/oracle.ts'
@@ -144,19 +144,28 @@ async function check(
 /** Milliseconds a dispatch over repeats of one submit that is long enough for its own cost not to show. */
 async function time(
   { stopwatch, repeats, atLeast }: KernelBench,
-  next: (count: number) => Parameters<Stopwatch['time']>[0],
+  next: (count: number) => readonly Dispatch[],
 ): Promise<Spread> {
-  let count = 1
-  for (;;) {
-    const ms = await stopwatch.time(next(count), noExpectation())
-    if (ms >= atLeast || count >= MOST_DISPATCHES) break
-    const wanted = Math.ceil((count * atLeast * 1.1) / ms)
-    count = Math.min(MOST_DISPATCHES, Math.max(count + 1, Math.min(wanted, count * 16)))
-  }
+  const count = await dispatchesFor(stopwatch, atLeast, next)
   const expected = noExpectation()
   const times: number[] = []
   for (let i = 0; i < repeats; i++) {
     times.push((await stopwatch.time(next(count), expected)) / count)
   }
   return spreadOf(times)
+}
+
+/** How many dispatches a submit needs to take `atLeast` ms; what it finds out with is a warm-up too. */
+export async function dispatchesFor(
+  stopwatch: Pick<Stopwatch, 'time'>,
+  atLeast: number,
+  next: (count: number) => readonly Dispatch[],
+): Promise<number> {
+  let count = 1
+  for (;;) {
+    const ms = await stopwatch.time(next(count), noExpectation())
+    if (ms >= atLeast || count >= MOST_DISPATCHES) return count
+    const wanted = Math.ceil((count * atLeast * 1.1) / ms)
+    count = Math.min(MOST_DISPATCHES, Math.max(count + 1, Math.min(wanted, count * 16)))
+  }
 }
