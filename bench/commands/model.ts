@@ -1,9 +1,9 @@
 /** `bench model`: tokens a second of a whole model. */
 import type { Command } from 'commander'
 import { measure, note, type Part, say } from '../measure.ts'
-import { figureTable } from '../report/figures-table.ts'
+import { missedLine, wantedTable } from '../report/wanted-table.ts'
 import { benchModel, FULL, SHORT } from '../suites/model.ts'
-import { type ModelOptions, onAdapter, suiteCommand, withModel } from './options.ts'
+import { type ModelOptions, suiteCommand, withModel } from './options.ts'
 
 export const modelCommand = (): Command =>
   withModel(suiteCommand('model', 'Prefill, decode, first token and load.')).action(
@@ -16,12 +16,14 @@ export async function modelPart(options: ModelOptions): Promise<Part> {
     ...sizes,
     repeats: options.repeats ?? sizes.repeats,
     model: options.model,
-    load: onAdapter(options),
+    adapter: options.adapter,
     note,
   })
   const { adapter, driver } = suite
   say(`\n${suite.model} (${suite.weights}) on ${adapter} (${driver})`)
-  say(`${suite.dispatchesPerToken} dispatches a token\n\n${figureTable(suite.figures)}`)
+  say(
+    `${suite.dispatchesPerToken} dispatches a token\n\n${wantedTable(suite.figures)}\n\n${missedLine(suite.figures)}`,
+  )
   say('\nThe greedy ids were equal in every repeat and to those of one run of engine.logits.')
   return { what: `model ${suite.model}`, adapter, driver, figures: suite.figures, failures: [] }
 }

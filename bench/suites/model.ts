@@ -1,35 +1,23 @@
 /**
- * Tokens a second of a whole model through the public Engine: prefill, time to first token, decode, load. Greedy ids must
- * be equal in every repeat and equal to those of `engine.logits`, else there is no figure.
+ * Tokens a second of a whole model through the public Engine: prefill, time to first token, decode over context and in
+ * company, and the load. Greedy ids must be equal in every repeat and equal to those of `engine.logits`, else there is no
+ * figure.
  */
 import { Engine, type LoadOptions } from '../../engine/index.ts'
-import { freshSalt } from '../cold.ts'
 import { driverNamed } from '../driver-name.ts'
 import type { Figure } from '../figures.ts'
-import { checkIds } from '../greedy.ts'
-import { promptOf } from '../prompts.ts'
+import { besideProbes, figuresOf, overContext } from '../model/figures.ts'
+import { type Floors, floorsOf } from '../model/floors.ts'
+import { coldLoad, type LoadTimes, readSeconds, watchLoad } from '../model/loading.ts'
+import { type BenchEngine, type ScenarioSizes, timeScenarios } from '../model/scenarios.ts'
 import { spreadOf } from '../statistics.ts'
 
-export interface ModelBenchOptions {
+export interface ModelBenchOptions extends ScenarioSizes {
   readonly model: string | undefined
-  readonly load: LoadOptions
-  /** Prompt lengths whose prefill is timed. */
-  readonly prefill: readonly number[]
-  /** Prompt lengths after which decoding is timed. */
-  readonly decode: readonly number[]
-  /** Tokens decoded after each. */
-  readonly tokens: number
-  readonly repeats: number
-  /** Seconds after which a scenario is repeated no more, once it ran twice: slow adapters. */
-  readonly budget: number
+  readonly adapter: string | undefined
   /** Times the model is loaded. */
   readonly loads: number
-  /** Hears of every step of the work. */
-  readonly note: (message: string) => void
 }
-
-/** What the suite needs of an engine: tests hand in a stand-in. */
-export type BenchEngine = Pick<Engine, 'generate' | 'logits' | 'close' | 'info' | 'stats'>
 
 export interface ModelBench {
   readonly model: string
@@ -40,61 +28,84 @@ export interface ModelBench {
   readonly figures: Figure[]
 }
 
-/** A prompt of that length and the tokens to decode after it. */
-interface Scenario {
-  readonly prompt: number
-  readonly tokens: number
-  readonly timesPrefill: boolean
+/** What the suite asks of the world: tests hand in stand-ins. */
+export interface ModelSources {
+  load(model: string | undefined, options: LoadOptions): Promise<BenchEngine>
+  readSeconds(folder: string): Promise<number>
+  coldLoad(model: string | undefined, adapter: string | undefined): Promise<LoadTimes>
+  floors(model: string | undefined, adapter: string | undefined): Promise<Floors>
 }
 
-interface Sample {
-  readonly firstToken: number
-  readonly total: number
-  readonly tokensPerSecond: number
+const REAL: ModelSources = {
+  load: (model, options) => Engine.load(model, options),
+  readSeconds,
+  coldLoad,
+  floors: floorsOf,
 }
 
 /** Sizes for a short run and for a full one. */
 export const SHORT = {
-  prefill: [16, 128, 512],
+  prefill: [16, 128],
   decode: [32, 512],
+  batch: [8],
   tokens: 24,
   repeats: 3,
   budget: 15,
-  loads: 1,
+  loads: 2,
 }
 export const FULL = {
   prefill: [16, 128, 512, 2048],
-  decode: [32, 512, 2048],
+  decode: [32, 256, 512, 1024, 1536, 2048],
+  batch: [4, 8, 16],
   tokens: 64,
   repeats: 5,
   budget: 120,
-  loads: 3,
+  loads: 4,
 }
 
-/** Loads the model, times it, closes it. Throws EngineError, BenchError. */
+interface Load extends LoadTimes {
+  /** Seconds that reading the files took right before. */
+  readonly read: number
+}
+
+/** Loads the model, times it, closes it. Throws EngineError, GpuError, BenchError. */
 export async function benchModel(
   options: ModelBenchOptions,
-  load: (model: string | undefined, options: LoadOptions) => Promise<BenchEngine> = (...all) =>
-    Engine.load(...all),
+  sources: ModelSources = REAL,
 ): Promise<ModelBench> {
-  const loads: number[] = []
-  for (let i = 1; i < options.loads; i++) {
-    options.note(`load ${i} of ${options.loads}`)
-    const { engine, seconds } = await timedLoad(options, load)
-    loads.push(seconds)
-    await engine.close()
-  }
-  const { engine, seconds } = await timedLoad(options, load)
-  loads.push(seconds)
+  const { model, adapter, note } = options
+  note('load with an empty shader cache, in a process of its own')
+  const cold = await sources.coldLoad(model, adapter)
+  const loads: Load[] = []
+  let { engine, times } = await timedLoad(options, sources)
   try {
-    const figures = await timeScenarios(engine, options)
+    for (let i = 1; i <= options.loads; i++) {
+      note(`load ${i} of ${options.loads}`)
+      const { path } = engine.info
+      await engine.close()
+      const read = await sources.readSeconds(path)
+      const again = await timedLoad(options, sources)
+      engine = again.engine
+      times = again.times
+      loads.push({ ...times, read })
+    }
+    const samples = await timeScenarios(engine, options)
+    const { info, stats } = engine
+    await engine.close()
+    note('what a token must take at least: its dispatches, and the probes')
+    const floors = await sources.floors(model, adapter)
     return {
-      model: engine.info.id,
-      weights: engine.info.weights,
-      adapter: engine.stats.adapter.name,
-      driver: driverNamed(engine.stats.adapter),
-      dispatchesPerToken: engine.stats.dispatchesPerToken,
-      figures: [{ name: 'load', unit: 's', runs: loads.length, ...spreadOf(loads) }, ...figures],
+      model: info.id,
+      weights: info.weights,
+      adapter: stats.adapter.name,
+      driver: driverNamed(stats.adapter),
+      dispatchesPerToken: stats.dispatchesPerToken,
+      figures: [
+        ...loadFigures(loads, cold),
+        ...figuresOf(samples),
+        ...overContext(samples),
+        ...besideProbes(samples, floors, info.weights),
+      ],
     }
   } finally {
     await engine.close()
@@ -102,79 +113,41 @@ export async function benchModel(
 }
 
 async function timedLoad(
-  options: ModelBenchOptions,
-  load: (model: string | undefined, options: LoadOptions) => Promise<BenchEngine>,
-): Promise<{ engine: BenchEngine; seconds: number }> {
-  const start = performance.now()
-  const engine = await load(options.model, options.load)
-  return { engine, seconds: (performance.now() - start) / 1000 }
+  { model, adapter }: ModelBenchOptions,
+  sources: ModelSources,
+): Promise<{ engine: BenchEngine; times: LoadTimes }> {
+  const { onProgress, times } = watchLoad()
+  const engine = await sources.load(model, { ...(adapter ? { adapter } : {}), onProgress })
+  return { engine, times: times() }
 }
 
-/** Warm-up and checks first, then the scenarios in turn, repeat by repeat, so that a slow spell falls on all of them. */
-async function timeScenarios(engine: BenchEngine, options: ModelBenchOptions): Promise<Figure[]> {
-  const scenarios = scenariosFor(options, engine.info.contextLength, options.note)
-  const expected = new Map<Scenario, readonly number[]>()
-  for (const scenario of scenarios) {
-    options.note(`warm-up: ${scenario.prompt} prompt tokens`)
-    const ids = promptOf(scenario.prompt, engine.info.vocabularySize)
-    expected.set(scenario, (await engine.logits(ids, { greedy: scenario.tokens })).greedy)
-  }
-  const samples = new Map<Scenario, Sample[]>(scenarios.map((scenario) => [scenario, []]))
-  for (let repeat = 1; repeat <= options.repeats; repeat++) {
-    options.note(`repeat ${repeat} of ${options.repeats}`)
-    for (const [scenario, taken] of samples) {
-      const spent = taken.reduce((sum, { total }) => sum + total / 1000, 0)
-      if (taken.length > 1 && spent > options.budget) continue
-      taken.push(await sample(engine, scenario, expected.get(scenario) ?? []))
-    }
-  }
-  return [...samples].flatMap(([scenario, taken]) => figuresOf(scenario, taken))
-}
-
-/** One generation for each prompt length; lengths beyond the context are left out, with a note. */
-export function scenariosFor(
-  { prefill, decode, tokens }: Pick<ModelBenchOptions, 'prefill' | 'decode' | 'tokens'>,
-  contextLength: number,
-  note: (message: string) => void,
-): Scenario[] {
-  const lengths = [...new Set([...prefill, ...decode])].sort((a, b) => a - b)
-  return lengths.flatMap((prompt) => {
-    // Two tokens at least: the first token of the second call must be checked too.
-    const wanted = decode.includes(prompt) ? tokens : 2
-    if (prompt + wanted <= contextLength) {
-      return [{ prompt, tokens: wanted, timesPrefill: prefill.includes(prompt) }]
-    }
-    note(`left out: ${prompt} + ${wanted} tokens exceed the context of ${contextLength}`)
-    return []
+function loadFigures(loads: readonly Load[], cold: LoadTimes): Figure[] {
+  const figure = (name: string, unit: string, values: readonly number[]): Figure => ({
+    name,
+    unit,
+    runs: values.length,
+    ...spreadOf(values),
   })
-}
-
-async function sample(
-  engine: BenchEngine,
-  { prompt, tokens }: Scenario,
-  expected: readonly number[],
-): Promise<Sample> {
-  const ids = promptOf(prompt, engine.info.vocabularySize)
-  // The same prompt was there before: without a salt of its own it would be found in the cache, not computed.
-  const options = { maxTokens: tokens, temperature: 0, ignoreEos: true, cacheSalt: freshSalt() }
-  const { ids: found, timings } = await engine.generate(ids, options).result()
-  checkIds(`After ${prompt} prompt tokens`, found, expected)
-  return timings
-}
-
-function figuresOf(scenario: Scenario, samples: readonly Sample[]): Figure[] {
-  const { prompt, tokens, timesPrefill } = scenario
-  const first = samples.map((one) => one.firstToken)
-  const runs = samples.length
-  const figures: Figure[] = []
-  if (timesPrefill) {
-    const rates = first.map((ms) => (prompt / ms) * 1000)
-    figures.push({ name: `prefill ${prompt}`, unit: 'tokens/s', runs, ...spreadOf(rates) })
-    figures.push({ name: `first token after ${prompt}`, unit: 'ms', runs, ...spreadOf(first) })
-  }
-  if (tokens > 2) {
-    const rates = samples.map((one) => one.tokensPerSecond)
-    figures.push({ name: `decode @${prompt}`, unit: 'tokens/s', runs, ...spreadOf(rates) })
-  }
-  return figures
+  const share = loads.map(({ read, weights }) => (read / weights) * 100)
+  return [
+    figure(
+      'load',
+      's',
+      loads.map(({ total }) => total),
+    ),
+    {
+      ...figure('load: weights, of the speed their files are read with', '%', share),
+      wanted: { is: '>=', bound: 60 },
+    },
+    figure(
+      'load: pipelines, compiled before',
+      's',
+      loads.map(({ pipelines }) => pipelines),
+    ),
+    {
+      ...figure('load: pipelines, cold', 's', [cold.pipelines]),
+      wanted: { is: '<=', bound: 4 },
+    },
+    figure('load, cold', 's', [cold.total]),
+  ]
 }
