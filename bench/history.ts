@@ -6,6 +6,21 @@ import { defaultDataFolder } from '../server/index.ts'
 import { BenchError } from './failure.ts'
 import type { Figure } from './figures.ts'
 
+/** A kernel as a roofline plot needs it. */
+export interface RooflinePoint {
+  readonly name: string
+  /** Of a dispatch: milliseconds at the median, what it moves and computes. */
+  readonly ms: number
+  readonly bytes: number
+  readonly flops: number
+}
+
+export interface Roofline {
+  /** GB/s and GFLOP/s of the probes. */
+  readonly probes: { readonly read: number; readonly fma: number }
+  readonly kernels: readonly RooflinePoint[]
+}
+
 export interface Run {
   readonly date: string
   /** Of the checkout; null outside of one. */
@@ -18,6 +33,8 @@ export interface Run {
   /** Suites and model of the run, for instance `kernels`, `model SmolLM2…`. */
   readonly what: readonly string[]
   readonly figures: readonly Figure[]
+  /** Of runs that timed kernels; older lines have none. */
+  readonly roofline?: Roofline
 }
 
 export interface HistoryPlace {

@@ -1,7 +1,7 @@
 /** What commands of the bench share: parts are run one after another, recorded as one run, and refused figures fail it. */
 import { BenchError } from './failure.ts'
 import type { Figure } from './figures.ts'
-import { appendRun, commitOf, historyPlace, type Run } from './history.ts'
+import { appendRun, commitOf, historyPlace, type Roofline, type Run } from './history.ts'
 
 /** What a suite adds to the record of a run. */
 export interface Part {
@@ -12,6 +12,7 @@ export interface Part {
   readonly figures: readonly Figure[]
   /** What got no figure, and why: it fails the run, which is recorded all the same. */
   readonly failures: readonly string[]
+  readonly roofline?: Roofline
 }
 
 /** A line for who reads the result. */
@@ -38,6 +39,7 @@ export async function measure<O>(
 
 function runOf(parts: readonly Part[], checkout: string | null): Run {
   const [{ adapter, driver }] = parts as [Part]
+  const roofline = parts.find((part) => part.roofline)?.roofline
   return {
     date: new Date().toISOString(),
     ...commitOf(checkout),
@@ -46,5 +48,6 @@ function runOf(parts: readonly Part[], checkout: string | null): Run {
     node: process.versions.node,
     what: parts.map(({ what }) => what),
     figures: parts.flatMap(({ figures }) => figures),
+    ...(roofline ? { roofline } : {}),
   }
 }

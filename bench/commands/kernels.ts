@@ -40,5 +40,7 @@ export async function kernelsPart(options: KernelsOptions): Promise<Part> {
       '% of probes: time that the slower of reads and multiply-adds must take, over the median.',
   )
   for (const failure of suite.failures) say(`\nNO FIGURE: ${failure}`)
-  return { ...suite, what: 'kernels' }
+  const { adapter, driver, figures, failures, probes, rows } = suite
+  const kernels = rows.map(({ name, ms, bytes, flops }) => ({ name, ms: ms.median, bytes, flops }))
+  return { what: 'kernels', adapter, driver, figures, failures, roofline: { probes, kernels } }
 }

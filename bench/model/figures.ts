@@ -84,4 +84,4 @@ function offLine(points: readonly (readonly [x: number, y: number])[]): number {
   return worst / Math.max(...points.map(([, y]) => y))
 }
 
-export const single = (value: number): Spread => ({ min: value, median: value, max: value })
+const single = (value: number): Spread => ({ min: value, median: value, max: value })
