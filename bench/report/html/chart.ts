@@ -59,7 +59,7 @@ export function svg({ title, x, y, series }: Chart): string {
   return (
     `<figure><figcaption>${escaped(title)}</figcaption>` +
     `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${escaped(title)}">${body.join('')}</svg>` +
-    `<p class="legend">${series.map((one, i) => `<span class="${classOf(one, i)}">${escaped(one.name)}</span>`).join('')}</p></figure>`
+    `<p class="legend">${series.map((one, i) => `<span class="${classOf(one, i)}">${escaped(one.name)}</span>`).join(' ')}</p></figure>`
   )
 }
 

@@ -14,7 +14,7 @@ body{font:15px/1.5 system-ui,sans-serif;color:var(--text);background:var(--page)
 figure{margin:1.5em 0}figcaption{font-weight:600}svg{width:100%;height:auto}
 svg text{font-size:11px;fill:var(--text)}.grid{stroke:var(--grid)}
 polyline{fill:none;stroke-width:1.5}.roof polyline{stroke:var(--text);stroke-dasharray:5 3}
-.legend span{margin-right:1.2em;white-space:nowrap}.legend span::before{content:"● "}.legend .roof::before{content:"– "}
+.legend span{display:inline-block;margin-right:1.2em}.legend span::before{content:"● "}.legend .roof::before{content:"– "}
 ${Array.from({ length: COLOURS }, (_, i) => `.c${i} polyline,.c${i} line{stroke:var(--c${i})}.c${i} circle{fill:var(--c${i})}.legend .c${i}::before{color:var(--c${i})}`).join('\n')}
 table{border-collapse:collapse;width:100%}th,td{padding:.15em .5em;text-align:right;border-bottom:1px solid var(--grid)}
 th:first-child{text-align:left;font-weight:400}thead th{font-weight:600}
