@@ -9,10 +9,9 @@ import type { Figure } from './figures.ts'
 /** A kernel as a roofline plot needs it. */
 export interface RooflinePoint {
   readonly name: string
-  /** Of a dispatch: milliseconds at the median, what it moves and computes. */
-  readonly ms: number
-  readonly bytes: number
-  readonly flops: number
+  /** GB/s and GFLOP/s at the median: one over the other is what it computes a byte. */
+  readonly bandwidth: number
+  readonly arithmetic: number
 }
 
 export interface Roofline {

@@ -73,7 +73,7 @@ test.each(LINES)('%s: %s', async (_, line) => {
   const [, script] = /^(?:\w+=\S+ )?npm run (?:-s )?([\w:]+)/.exec(line) ?? []
   if (script !== undefined) expect(Object.keys(SCRIPTS)).toContain(script)
   const [, suite] = /^npm run bench -- (\w+)/.exec(line) ?? []
-  if (suite !== undefined && suite !== 'report') expect(FILES).toContain(`bench/suites/${suite}.ts`)
+  if (suite !== undefined) expect(FILES).toContain(`bench/commands/${suite}.ts`)
   const [, tests = ''] = /^(?:\w+=\S+ )?npm test -- (.*)$/.exec(line) ?? []
   for (const path of words(tests.replace(/--project \w+/, ''))) {
     expect(

@@ -41,6 +41,6 @@ export async function kernelsPart(options: KernelsOptions): Promise<Part> {
   )
   for (const failure of suite.failures) say(`\nNO FIGURE: ${failure}`)
   const { adapter, driver, figures, failures, probes, rows } = suite
-  const kernels = rows.map(({ name, ms, bytes, flops }) => ({ name, ms: ms.median, bytes, flops }))
+  const kernels = rows.map(({ name, bandwidth, arithmetic }) => ({ name, bandwidth, arithmetic }))
   return { what: 'kernels', adapter, driver, figures, failures, roofline: { probes, kernels } }
 }

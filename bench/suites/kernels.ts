@@ -40,9 +40,6 @@ export interface KernelRow {
   /** Of what the probes allow: the time of the roofline over the median time, in percent. */
   readonly ofRoofline: number
   readonly copies: number
-  /** What a dispatch moves and computes. */
-  readonly bytes: number
-  readonly flops: number
 }
 
 /** Dispatches in a submit. */
@@ -121,8 +118,6 @@ export async function timeKernel(
       arithmetic: mapSpread(ms, (one) => flops / one / 1e6).median,
       ofRoofline: (probes.floor(bytes, flops) / ms.median) * 100,
       copies: rotation.copies.length,
-      bytes,
-      flops,
     }
   } finally {
     rotation.release()

@@ -71,8 +71,8 @@ export function rooflineChart(runs: readonly Run[]): Chart | null {
   if (!run?.roofline) return null
   const { probes, kernels } = run.roofline
   const placed = kernels
-    .filter(({ flops, bytes, ms }) => flops > 0 && bytes > 0 && ms > 0)
-    .map((one) => ({ ...one, x: one.flops / one.bytes, y: one.flops / one.ms / 1e6 }))
+    .filter(({ bandwidth, arithmetic }) => bandwidth > 0 && arithmetic > 0)
+    .map((one) => ({ ...one, x: one.arithmetic / one.bandwidth, y: one.arithmetic }))
   const xs = placed.map(({ x }) => x)
   const ridge = probes.fma / probes.read
   const ends = [Math.min(...xs, ridge) / 2, ridge, Math.max(...xs, ridge) * 2]

@@ -36,9 +36,9 @@ const run = (day: number, speed: number, more: Partial<Run> = {}): Run => ({
 const roofline = {
   probes: { read: 8, fma: 60 },
   kernels: [
-    { name: 'linear: q4', ms: 1, bytes: 4e6, flops: 1.2e7 },
-    { name: 'rms-norm: decode', ms: 0.1, bytes: 7000, flops: 2300 },
-    { name: 'copy: nothing computed', ms: 1, bytes: 10, flops: 0 },
+    { name: 'linear: q4', bandwidth: 4, arithmetic: 12 },
+    { name: 'rms-norm: decode', bandwidth: 0.07, arithmetic: 0.023 },
+    { name: 'copy: nothing computed', bandwidth: 1, arithmetic: 0 },
   ],
 }
 const runs = [run(10, 20), run(11, 30, { roofline }), run(12, 20)]
