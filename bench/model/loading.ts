@@ -71,7 +71,7 @@ export async function coldLoad(
     __GL_SHADER_DISK_CACHE_PATH: cache,
   }
   try {
-    const args = [...process.execArgv, script, JSON.stringify({ model, adapter })]
+    const args = [...importsOf(process.execArgv), script, JSON.stringify({ model, adapter })]
     const { stdout } = await promisify(execFile)(process.execPath, args, { env })
     return JSON.parse(stdout) as LoadTimes
   } catch (cause) {
@@ -81,3 +81,7 @@ export async function coldLoad(
     await rm(cache, { recursive: true, force: true })
   }
 }
+
+/** Flags by which Node learns to run our sources. Others are of this process alone: with `--eval` it would start itself. */
+export const importsOf = (flags: readonly string[]): string[] =>
+  flags.filter((flag, i) => /^--import(=|$)/.test(flag) || flags[i - 1] === '--import')
