@@ -15,6 +15,7 @@ import { type ModelOptions, suiteCommand, withModel } from './commands/options.t
 import { profileCommand } from './commands/profile.ts'
 import { reportCommand } from './commands/report.ts'
 import { servingCommand } from './commands/serving.ts'
+import { tuneCommand } from './commands/tune.ts'
 import { BenchError } from './failure.ts'
 import { measure } from './measure.ts'
 
@@ -24,6 +25,7 @@ const COMMANDS = [
   gateCommand,
   modelCommand,
   profileCommand,
+  tuneCommand,
   servingCommand,
   httpCommand,
   identityCommand,

@@ -1,5 +1,12 @@
 /** A model's files on a device → a runner: weights uploaded, buffers made, pipelines compiled, bound and run once. */
-import { type Device, GpuError, kvPageBytes, Pipelines } from '../kernels/index.ts'
+import {
+  type Device,
+  GpuError,
+  kvPageBytes,
+  Pipelines,
+  readTunings,
+  Tunings,
+} from '../kernels/index.ts'
 import type { LoadOptions } from './api.ts'
 import type { ModelFiles } from './model-files.ts'
 import type { DecoderConfig } from './models/config.ts'
@@ -14,6 +21,7 @@ import type { DecoderDispatches } from './runner/dispatches.ts'
 import { Drafter } from './runner/drafter.ts'
 import { Runner } from './runner/runner.ts'
 import type { Sizes } from './runner/sizes.ts'
+import { Upload } from './runner/upload.ts'
 import { warmUp } from './runner/warm-up.ts'
 import { loadWeights, type ModelWeights } from './weights/model-weights.ts'
 
@@ -28,7 +36,7 @@ export async function buildRunner(
   planned: Sizes,
   options: LoadOptions,
   mayShrink: boolean,
-): Promise<{ runner: Runner; sizes: Sizes }> {
+): Promise<{ runner: Runner; sizes: Sizes; tunings: Tunings }> {
   const pipelines = new Pipelines(device)
   const weights = await upload(device, files, options)
   const draftWeights = draft ? await upload(device, draft, options) : null
@@ -38,17 +46,25 @@ export async function buildRunner(
     planned,
     mayShrink,
   )
+  const tunings = keptTunings(device, options)
   const [own, small] = buffers as [ModelBuffers, ModelBuffers?]
   const dispatchesOf = (config: DecoderConfig, of: ModelWeights, on: ModelBuffers) =>
-    record(device, pipelines, { config, weights: of, buffers: on, sequences, sizes }, options)
+    record(
+      device,
+      pipelines,
+      { config, weights: of, buffers: on, sequences, sizes, tunings },
+      options,
+    )
   const pageBytes = (config: DecoderConfig): number => kvPageBytes({ ...config, kv: sizes.kv })
   const dispatches = await dispatchesOf(files.config, weights, own)
+  const staged = new Upload(device, sequences.staging)
   const drafter =
     draft && draftWeights && small
       ? new Drafter(
           device,
           sizes,
           small,
+          staged,
           await dispatchesOf(draft.config, draftWeights, small),
           pageBytes(draft.config),
         )
@@ -61,8 +77,17 @@ export async function buildRunner(
     dispatches,
     pageBytes: pageBytes(files.config),
     drafter,
+    upload: staged,
   })
-  return { runner, sizes }
+  return { runner, sizes, tunings }
+}
+
+/** What the tuner kept for this adapter. */
+function keptTunings(device: Device, { onProgress }: LoadOptions): Tunings {
+  const kept = readTunings(device, (message) =>
+    onProgress?.({ phase: 'adapter', message, done: 1, total: 1 }),
+  )
+  return new Tunings(device.caps, kept)
 }
 
 interface Allocated {

@@ -1,5 +1,5 @@
 /** From a model's id to a runner: files, device, sizes; and again after a device was lost. */
-import { Device } from '../kernels/index.ts'
+import { Device, type Tunings } from '../kernels/index.ts'
 import type { LoadOptions, ModelInfo } from './api.ts'
 import { buildRunner } from './build-runner.ts'
 import { EngineError } from './errors.ts'
@@ -16,6 +16,8 @@ import type { JsonObject } from './weights/json.ts'
 export interface OpenModel {
   readonly device: Device
   readonly runner: Runner
+  /** In which its kernels run. */
+  readonly tunings: Tunings
 }
 
 export interface LoadedModel {

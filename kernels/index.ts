@@ -24,7 +24,7 @@ export const kernels = {
 } as const
 
 export { GpuError, type GpuErrorKind } from './errors.ts'
-export type { Format, PackedWeight, SourceRows } from './formats/format.ts'
+export { BLOCK_ROWS, type Format, type PackedWeight, type SourceRows } from './formats/format.ts'
 export { formatOf, formats } from './formats/index.ts'
 export type { Capabilities } from './gpu/capabilities.ts'
 export { type AdapterChoice, type AdapterReport, listAdapters, openAdapter } from './gpu/dawn.ts'
@@ -43,7 +43,7 @@ export {
 } from './kernel.ts'
 export type { KvType } from './lib/fragments.ts'
 export { kvPageBytes, PAGE, paddedHalf } from './lib/kv-layout.ts'
-export { ROW_TILE } from './lib/matmul.ts'
+export { type MatmulShape, type MatmulTuning, ROW_TILE } from './lib/matmul.ts'
 export { ATTENTION_TILE } from './ops/attention.ts'
 export { LATEST } from './ops/embed.ts'
 export { DETAIL_WORDS, MOST_ALTERNATIVES } from './ops/logprobs.ts'
@@ -54,4 +54,6 @@ export {
   type SampleSettings,
   seenLogit,
 } from './ops/sample-oracle.ts'
-export { attentionTuning, defaultTuning, matmulTuning } from './tune.ts'
+export { defaultTuning } from './tune.ts'
+export { formsOf, Tunings } from './tuned.ts'
+export { readTunings, tuningFile } from './tuning-file.ts'

@@ -7,13 +7,13 @@ import { Device } from './gpu/device.ts'
 import { Pipelines } from './gpu/pipeline.ts'
 import { Plan } from './gpu/plan.ts'
 import type { Kernel, Shape, Tuning } from './kernel.ts'
-import { paddedColumns } from './lib/matmul.ts'
+import { type MatmulTuning, paddedColumns } from './lib/matmul.ts'
 import { type AttentionShape, attention } from './ops/attention.ts'
 import { type GateUpShape, gateUp } from './ops/gate-up.ts'
 import { type LinearShape, linear } from './ops/linear.ts'
 import { type QkvShape, qkv } from './ops/qkv.ts'
 import { type Prepared, prepare, readBack } from './oracle.ts'
-import { attentionTuning, matmulTuning } from './tune.ts'
+import { defaultTuning } from './tune.ts'
 
 /** A whole tile and a part of one: every place in a tile, and a tile with places to spare. */
 const ROWS = 11
@@ -128,11 +128,12 @@ describe.each([
   }
 
   async function checkProduct<S extends LinearShape | GateUpShape | QkvShape>(
-    kernel: Kernel<S, ReturnType<typeof matmulTuning>>,
+    kernel: Kernel<S, MatmulTuning>,
     shape: S,
   ): Promise<void> {
-    const one = await outputs(kernel, shape, matmulTuning(1, device.caps))
-    const several = await outputs(kernel, shape, matmulTuning(8, device.caps))
+    const single = { ...shape, batch: 1 }
+    const one = await outputs(kernel, shape, defaultTuning(kernel, single, device.caps))
+    const several = await outputs(kernel, shape, defaultTuning(kernel, shape, device.caps))
     expectSame(`${kernel.name} ${JSON.stringify(shape)}`, one, several)
   }
 
@@ -164,13 +165,13 @@ describe.each([
       const several = await outputs(
         attention,
         tiled,
-        attentionTuning(tiled, device.caps),
+        defaultTuning(attention, tiled, device.caps),
         ({ io }) => {
           rows = io.rows as Uint32Array<ArrayBuffer>
         },
       )
       const single = { ...tiled, tiles: tiled.batch, tileRows: 1 }
-      const tuning = attentionTuning(single, device.caps)
+      const tuning = defaultTuning(attention, single, device.caps)
       const one = await outputs(attention, single, tuning, ({ buffers }) => {
         // The same rows, each in a tile of its own.
         const tiles = Array.from({ length: tiled.batch }, (_, row) => [

@@ -25,6 +25,12 @@ export interface WeightShape {
   readonly columns: number
 }
 
+/** For steps of one row, and of several; a kernel with one form has it twice. */
+export interface Forms<T> {
+  readonly one: T
+  readonly several: T
+}
+
 export interface Kernel<S extends Shape = Shape, T extends Tuning = Tuning> {
   readonly name: string
   /** One line for the docs: the formula. */
@@ -41,6 +47,12 @@ export interface Kernel<S extends Shape = Shape, T extends Tuning = Tuning> {
   /** Every value the tuner may try; the first of each is the default. */
   readonly tune: { readonly [K in keyof T]: readonly T[K][] }
   valid?(shape: S, tuning: T, caps: Capabilities): boolean
+  /** The tuning to take on an adapter never seen; the first valid one where a kernel does not say. */
+  sound?(shape: S, caps: Capabilities): T
+  /** Where steps of one row and of several run different programs: the shape of both. */
+  forms?(shape: S, rows: number): Forms<S>
+  /** Parts of the tuning that decide the order of a sum: the same in both forms, or answers would depend on the company. */
+  readonly order?: readonly (keyof T & string)[]
   /** Contents of every binding of groups 0 and 2, outputs included, for a test or a bench. */
   inputs(shape: S, random: Random): Arrays
   /** The truth in float64, written over the outputs in `io`; `weight` is [rows, columns], decoded. */

@@ -1,5 +1,6 @@
 /** Runs one kernel × shape × tuning on a device with seeded inputs and holds every output against its oracle. */
 
+import { BLOCK_ROWS } from './formats/format.ts'
 import { f16ToF32 } from './formats/half.ts'
 import { formatOf } from './formats/index.ts'
 import type { Device } from './gpu/device.ts'
@@ -41,16 +42,16 @@ async function uploadWeight(
   const format = formatOf(shape.format)
   const { rows, columns } = shape
   const source = format.encode(random.floats(rows * columns), rows, columns)
-  const blocks = Math.ceil(rows / 64)
-  const { words, scales } = format.wordsPerPairBlock(columns)
+  const blocks = Math.ceil(rows / BLOCK_ROWS)
+  const { words, scales } = format.wordsPerRowBlock(columns)
   const packed = {
     words: new Uint32Array(words * blocks),
     scales: new Uint32Array(scales * blocks),
   }
   const bytes = format.rowBytes(columns)
   for (let block = 0; block < blocks; block++) {
-    const from = block * 64
-    const to = Math.min(rows, from + 64)
+    const from = block * BLOCK_ROWS
+    const to = Math.min(rows, from + BLOCK_ROWS)
     const part = {
       weight: source.weight.subarray(from * bytes.weight, to * bytes.weight),
       ...(source.scales

@@ -5,7 +5,7 @@
 
 import { BASELINE, CAPABILITY_SETS } from '../kernels/gpu/capabilities.ts'
 import { specialise } from '../kernels/gpu/specialise.ts'
-import { type Format, formats, kernels } from '../kernels/index.ts'
+import { BLOCK_ROWS, type Format, formats, kernels } from '../kernels/index.ts'
 import { type Kernel, type Shape, tunings } from '../kernels/kernel.ts'
 
 const HEAD = `# Kernels
@@ -84,18 +84,17 @@ function bindings(kernel: Kernel): string[] {
 
 /** Any number of columns will do: the layouts are linear in it. */
 const COLUMNS = 256
-const ROWS_PER_PAIR_BLOCK = 64
 
 function bitsPerWeight(format: Format): number {
-  const { words, scales } = format.wordsPerPairBlock(COLUMNS)
-  return ((words + scales) * 32) / (ROWS_PER_PAIR_BLOCK * COLUMNS)
+  const { words, scales } = format.wordsPerRowBlock(COLUMNS)
+  return ((words + scales) * 32) / (BLOCK_ROWS * COLUMNS)
 }
 
 function formatTable(): string {
   return [
     '## Weight formats',
     '',
-    'One layout for all: [decision 3](decisions/0003-pair-blocks-and-one-order.md). An affine format is named by bits,',
+    'One layout for all: [decision 3](decisions/0003-row-blocks-and-one-order.md). An affine format is named by bits,',
     'group size and the number type of its scales.',
     '',
     '| Format | Bits a weight on the GPU |',

@@ -6,7 +6,7 @@
 
 import type { Pipelines } from '../../kernels/gpu/pipeline.ts'
 import { type Dispatch, Plan } from '../../kernels/gpu/plan.ts'
-import { type Device, defaultTuning, matmulTuning } from '../../kernels/index.ts'
+import { type Device, formsOf, readTunings, Tunings } from '../../kernels/index.ts'
 import { type Kernel, type Shape, type Tuning, tunings } from '../../kernels/kernel.ts'
 import { compare, type Prepared, prepare } from '../../kernels/oracle.ts'
 import { BenchError, checkBelowProbe } from '../failure.ts'
@@ -45,13 +45,13 @@ export interface KernelRow {
 /** Dispatches in a submit. */
 const MOST_DISPATCHES = 4096
 
-/** The tuning the engine takes: the matmul tiles where a kernel has them, else the declaration's default. */
+/** The tuning the engine takes. */
 export function engineTuning(kernel: Kernel, shape: Shape, device: Device): Tuning {
-  const tiles: Readonly<Record<string, number>> = {
-    ...matmulTuning(Number(shape.batch), device.caps),
-  }
-  const isMatmul = Object.keys(tiles).every((name) => name in kernel.tune)
-  return isMatmul ? tiles : defaultTuning(kernel, shape, device.caps)
+  const kept = readTunings(device, () => undefined)
+  const { one, several } = new Tunings(device.caps, kept).of(kernel, shape)
+  const forms = formsOf(kernel, shape)
+  const isOne = shape.batch === forms.one.batch && shape.tileRows === forms.one.tileRows
+  return isOne ? one : several
 }
 
 /** What to time: the engine's tuning, or each valid one. */

@@ -30,7 +30,8 @@ function variableOf(key: string): string {
 /** Variables that no flag stands for. `help` is null for what only tests and examples read. */
 export const OTHER_VARIABLES: readonly { name: string; help: string | null }[] = [
   { name: 'ILLUMINATOR_MODELS', help: 'the models folder' },
-  { name: 'ILLUMINATOR_CACHE', help: 'where SwiftShader is kept' },
+  { name: 'ILLUMINATOR_CACHE', help: 'where SwiftShader and tunings are kept' },
+  { name: 'ILLUMINATOR_TUNINGS', help: 'off: kernels run as if nothing had been tuned' },
   { name: 'ILLUMINATOR_URL', help: 'for clients: the server’s address; serve passes over it' },
   { name: 'ILLUMINATOR_BASE_URL', help: 'the same, as the Python SDK calls it too' },
   { name: 'ILLUMINATOR_API_KEY', help: 'for clients: the key they send; serve passes over it' },

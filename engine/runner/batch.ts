@@ -1,18 +1,12 @@
 /** A step as the flat arrays that the kernels read: rows, tiles of rows, picks, tokens to count. Filled anew each step. */
-import {
-  ATTENTION_TILE,
-  type Device,
-  LATEST,
-  PAGE,
-  ROW_TILE,
-  roundUp,
-} from '../../kernels/index.ts'
+import { ATTENTION_TILE, LATEST, PAGE, ROW_TILE, roundUp } from '../../kernels/index.ts'
 import type { Sampling } from '../sampling/sampling.ts'
 import { residenceOf } from '../schedule/kv-space.ts'
 import type { Request } from '../schedule/request.ts'
 import type { Run } from '../schedule/step.ts'
 import type { ModelBuffers } from './buffers.ts'
 import type { Sizes } from './sizes.ts'
+import type { Upload } from './upload.ts'
 
 export type SamplingOf = (request: Request) => Sampling
 
@@ -99,13 +93,12 @@ export class Batch {
     return used
   }
 
-  /** Writes the used part of the arrays that every model reads. */
-  upload({ memory }: Device, buffers: ModelBuffers, { rows, tiles, picks }: BatchSizes): void {
-    memory.write(buffers.rows, 0, this.rows.subarray(0, roundUp(rows, ROW_TILE) * 4))
-    memory.write(buffers.tiles, 0, this.tiles.subarray(0, tiles * 4))
-    if (picks === 0) return
-    memory.write(buffers.picks, 0, this.picks.subarray(0, picks * 4))
-    memory.write(buffers.headSource, 0, this.headSource.subarray(0, picks))
+  /** Notes the used part of the arrays that every model reads. */
+  upload(upload: Upload, buffers: ModelBuffers, { rows, tiles, picks }: BatchSizes): void {
+    upload.add(buffers.rows, 0, this.rows.subarray(0, roundUp(rows, ROW_TILE) * 4))
+    upload.add(buffers.tiles, 0, this.tiles.subarray(0, tiles * 4))
+    upload.add(buffers.picks, 0, this.picks.subarray(0, picks * 4))
+    upload.add(buffers.headSource, 0, this.headSource.subarray(0, picks))
   }
 
   #addRows(run: Run): void {

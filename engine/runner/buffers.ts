@@ -40,6 +40,8 @@ export interface ModelBuffers {
 /** What a model and its draft have in common: sequences by slot. */
 export interface SequenceBuffers {
   readonly pageTable: GPUBuffer
+  /** What a step tells the GPU, on its way. */
+  readonly staging: GPUBuffer
   /** 0, 1, 2, …: every row from its own place. */
   readonly identity: GPUBuffer
   readonly counts: GPUBuffer
@@ -64,6 +66,10 @@ export interface SequenceBuffers {
 
 /** Words of `latest`. */
 export const latestWords = ({ slots, drafts }: Sizes): number => 2 * slots * (1 + drafts) + 1
+
+/** Words that go to the GPU in a step at most: rows, tiles, tokens to count, picks with what they read, new pages. */
+const stagingWords = ({ rows, picks, slots }: Sizes): number =>
+  roundUp(rows, ROW_TILE) * 10 + roundUp(picks, ROW_TILE) * 6 + rows + slots
 
 export const maskWords = (vocabulary: number): number => Math.ceil(vocabulary / 32)
 
@@ -148,6 +154,7 @@ export async function createSequenceBuffers(
   }
   const latest = latestWords(sizes)
   const buffers: SequenceBuffers = {
+    staging: await memory.storage('staging', 'batch', stagingWords(sizes) * 4),
     pageTable: await memory.storage('page tables', 'batch', slots * sizes.pagesPerSequence * 4),
     identity: await memory.storage('identity', 'batch', sizes.rows * 4),
     counts: await words('token counts', slots * vocabulary),

@@ -4,20 +4,19 @@
  * quantizes keys and values where the KV cache is int8).
  */
 import {
-  ATTENTION_TILE,
-  attentionTuning,
   type Device,
   type Dispatch,
-  defaultTuning,
+  formsOf,
   type Kernel,
   kernels,
-  matmulTuning,
+  type MatmulShape,
+  type MatmulTuning,
   type Pipelines,
   Recorder,
-  ROW_TILE,
   roundUp,
   type Shape,
   type Tuning,
+  type Tunings,
 } from '../../kernels/index.ts'
 import type { DecoderConfig } from '../models/config.ts'
 import type { Matrix } from '../weights/load.ts'
@@ -32,6 +31,7 @@ export interface DecoderParts {
   readonly buffers: ModelBuffers
   readonly sequences: SequenceBuffers
   readonly sizes: Sizes
+  readonly tunings: Tunings
 }
 
 export class Decoder {
@@ -91,25 +91,21 @@ export class Decoder {
     const store = fresh ? { fresh } : { kv_cache: cache }
     return [
       await this.#norm(hidden, layer.attentionNorm, sequences.identity, normed),
-      await this.#product(layer.qkv, (shape, tuning, part) =>
-        this.#recorder.record(
-          kernels.qkv,
-          { ...shape, heads, kvHeads, headDim, kv, pages },
-          tuning,
-          { ...part, ...store, x: normed, bias: layer.qkv.bias, rows, rotary, q },
-        ),
+      await this.#product(
+        kernels.qkv,
+        layer.qkv,
+        (part) => ({ ...part, heads, kvHeads, headDim, kv, pages }),
+        { ...store, x: normed, rows, rotary, q },
       ),
       ...(fresh ? [await this.#quantize(fresh, cache)] : []),
       await this.#attention(cache),
       await this.#linear(layer.o, attended, hidden, roundUp(config.hiddenSize, 32), 1),
       await this.#norm(hidden, layer.mlpNorm, sequences.identity, normed),
-      await this.#product(layer.gateUp, (shape, tuning, part) =>
-        this.#recorder.record(
-          kernels.gateUp,
-          { ...shape, activation, stride: roundUp(config.intermediateSize, 32) },
-          tuning,
-          { ...part, x: normed, bias: layer.gateUp.bias, y: gated },
-        ),
+      await this.#product(
+        kernels.gateUp,
+        layer.gateUp,
+        (part) => ({ ...part, activation, stride: roundUp(config.intermediateSize, 32) }),
+        { x: normed, y: gated },
       ),
       await this.#linear(layer.down, gated, hidden, roundUp(config.hiddenSize, 32), 1),
     ]
@@ -125,27 +121,23 @@ export class Decoder {
   }
 
   async #attention(cache: GPUBuffer): Promise<Stage> {
-    const { buffers, sequences, sizes, config } = this.#parts
+    const { buffers, sequences, sizes, config, tunings } = this.#parts
     const { heads, kvHeads, headDim } = config
-    const record = (tileRows: number): Promise<Dispatch> => {
-      const scale = headDim ** -0.5
-      const { kv, pagesPerSequence: pages } = sizes
-      const shape = { batch: 1, tiles: 1, tileRows, heads, kvHeads, headDim, scale, kv, pages }
-      return this.#recorder.record(
-        kernels.attention,
-        shape,
-        attentionTuning(shape, this.#device.caps),
-        {
-          q: buffers.q,
-          rows: buffers.rows,
-          page_table: sequences.pageTable,
-          tiles: buffers.tiles,
-          y: buffers.attended,
-          kv_cache: cache,
-        },
-      )
-    }
-    const by = { one: [await record(1)], several: [await record(ATTENTION_TILE)] }
+    const scale = headDim ** -0.5
+    const { kv, pagesPerSequence: pages } = sizes
+    const shape = { batch: 1, tiles: 1, tileRows: 1, heads, kvHeads, headDim, scale, kv, pages }
+    const tuned = tunings.of(kernels.attention, shape)
+    const shapes = formsOf(kernels.attention, shape)
+    const record = (form: 'one' | 'several'): Promise<Dispatch> =>
+      this.#recorder.record(kernels.attention, shapes[form], tuned[form], {
+        q: buffers.q,
+        rows: buffers.rows,
+        page_table: sequences.pageTable,
+        tiles: buffers.tiles,
+        y: buffers.attended,
+        kv_cache: cache,
+      })
+    const by = { one: [await record('one')], several: [await record('several')] }
     return ({ attention }) => by[attention]
   }
 
@@ -157,40 +149,32 @@ export class Decoder {
   }
 
   /** One dispatch for each part of a matrix. */
-  async #product(
+  async #product<S extends MatmulShape>(
+    kernel: Kernel<S, MatmulTuning>,
     matrix: Matrix,
-    record: (
-      shape: MatmulPart,
-      tuning: ReturnType<typeof matmulTuning>,
-      buffers: Readonly<Record<string, GPUBuffer>>,
-    ) => Promise<Dispatch>,
+    shapeOf: (part: MatmulShape) => S,
+    buffers: Readonly<Record<string, GPUBuffer>>,
   ): Promise<Stage> {
-    const { format, columns, parts } = matrix
-    const tiled = (batch: number): Promise<Dispatch[]> => {
-      const tuning = matmulTuning(batch, this.#device.caps)
-      return Promise.all(
-        parts.map((part) =>
-          record(
-            { format, columns, batch, rows: part.rows, start: part.start },
-            tuning,
-            part.buffers,
-          ),
-        ),
+    const { format, columns, parts, bias } = matrix
+    const inForm = (form: 'one' | 'several'): Promise<Dispatch[]> =>
+      Promise.all(
+        parts.map(({ rows, start, buffers: own }) => {
+          const shape = shapeOf({ format, columns, batch: 1, rows, start })
+          const tuning = this.#parts.tunings.of(kernel, shape)[form]
+          const bound = { ...own, ...buffers, bias }
+          return this.#recorder.record(kernel, formsOf(kernel, shape)[form], tuning, bound)
+        }),
       )
-    }
-    const by = { one: await tiled(1), several: await tiled(ROW_TILE) }
+    const by = { one: await inForm('one'), several: await inForm('several') }
     return ({ product }) => by[product]
   }
 
   #linear(matrix: Matrix, x: GPUBuffer, y: GPUBuffer, stride: number, add: number): Promise<Stage> {
-    return this.#product(matrix, (shape, tuning, part) =>
-      this.#recorder.record(kernels.linear, { ...shape, add, stride, total: matrix.rows }, tuning, {
-        ...part,
-        x,
-        bias: matrix.bias,
-        y,
-      }),
-    )
+    const total = matrix.rows
+    return this.#product(kernels.linear, matrix, (part) => ({ ...part, add, stride, total }), {
+      x,
+      y,
+    })
   }
 
   async #head(): Promise<Stage[]> {
@@ -230,15 +214,7 @@ export class Decoder {
     shape: S,
     buffers: Readonly<Record<string, GPUBuffer>>,
   ): Promise<Dispatch> {
-    const tuning = defaultTuning(kernel, shape, this.#device.caps)
+    const { one: tuning } = this.#parts.tunings.of(kernel, shape)
     return this.#recorder.record(kernel, shape, tuning, buffers)
   }
-}
-
-interface MatmulPart {
-  format: string
-  columns: number
-  batch: number
-  rows: number
-  start: number
 }

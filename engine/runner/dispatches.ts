@@ -12,8 +12,8 @@ export type Stage = (variant: Variant) => readonly Dispatch[]
 
 const EITHER = ['one', 'several'] as const
 
-/** Up to so many rows, tiles of one row are faster: a tile of several costs as much as three of one on a CPU. */
-const FEW = { software: 3, gpu: 1 }
+/** Up to so many rows, tiles of one row are faster: a tile of several costs as much as two of one on a CPU. */
+const FEW = { software: 2, gpu: 1 }
 
 export class DecoderDispatches {
   readonly #body: ReadonlyMap<string, readonly Dispatch[]>

@@ -11,12 +11,14 @@ import { Batch } from './batch.ts'
 import type { ModelBuffers } from './buffers.ts'
 import type { DecoderDispatches } from './dispatches.ts'
 import type { Sizes } from './sizes.ts'
+import type { Upload } from './upload.ts'
 
 export class Drafter {
   readonly #device: Device
   readonly #buffers: ModelBuffers
   readonly #dispatches: DecoderDispatches
   readonly #batch: Batch
+  readonly #upload: Upload
   /** Bytes of a page of one layer. */
   readonly pageBytes: number
 
@@ -24,6 +26,7 @@ export class Drafter {
     device: Device,
     sizes: Sizes,
     buffers: ModelBuffers,
+    upload: Upload,
     dispatches: DecoderDispatches,
     pageBytes: number,
   ) {
@@ -31,6 +34,7 @@ export class Drafter {
     this.#buffers = buffers
     this.#dispatches = dispatches
     this.#batch = new Batch(sizes)
+    this.#upload = upload
     this.pageBytes = pageBytes
   }
 
@@ -76,7 +80,7 @@ export class Drafter {
       () => GREEDY,
       (slot) => this.#batch.draftedAt(slot, pass),
     )
-    this.#batch.upload(this.#device, this.#buffers, used)
+    this.#batch.upload(this.#upload, this.#buffers, used)
     const { rows, tiles, picks } = used
     const segments: Segment[] = [
       { dispatches: this.#dispatches.body(rows, used.tileRows), rows, tiles },
@@ -85,6 +89,6 @@ export class Drafter {
       segments.push({ dispatches: this.#dispatches.head(picks), rows: picks })
       segments.push({ dispatches: this.#dispatches.sample, rows: picks })
     }
-    replay(this.#device, segments)
+    replay(this.#device, segments, [], this.#upload.flush())
   }
 }

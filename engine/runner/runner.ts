@@ -20,6 +20,7 @@ import type { Drafter } from './drafter.ts'
 import { outcomesOf, type RunOutcome } from './outcomes.ts'
 import type { Sizes } from './sizes.ts'
 import { Slots } from './slots.ts'
+import type { Upload } from './upload.ts'
 import { readMapped, StepClock } from './wait.ts'
 
 export interface RunnerParts {
@@ -31,6 +32,7 @@ export interface RunnerParts {
   /** Bytes of a page of one layer. */
   readonly pageBytes: number
   readonly drafter: Drafter | null
+  readonly upload: Upload
 }
 
 interface Launched {
@@ -74,8 +76,8 @@ export class Runner {
 
   /** Launches a step: writes what changed, encodes, submits. */
   launch(step: Step, samplingOf: SamplingOf): void {
-    const { drafter, buffers, sequences } = this.#parts
-    for (const entry of step.tables) this.#slots.addPage(entry)
+    const { drafter, buffers, sequences, upload } = this.#parts
+    for (const entry of step.tables) this.#slots.addPage(entry, upload)
     for (const { request } of step.started) {
       this.#slots.begin(request, samplingOf(request))
       this.#batch.begin(residenceOf(request).slot, request.tokens.length)
@@ -86,14 +88,11 @@ export class Runner {
     }
     drafter?.run(step.runs)
     const used = this.#batch.fill(step.runs, samplingOf)
-    this.#batch.upload(this.#device, buffers, used)
-    const { memory } = this.#device
+    this.#batch.upload(upload, buffers, used)
     if (used.wantsDetails) {
-      memory.write(sequences.wanted, 0, this.#batch.wanted.subarray(0, used.picks))
+      upload.add(sequences.wanted, 0, this.#batch.wanted.subarray(0, used.picks))
     }
-    if (used.entries > 0) {
-      memory.write(sequences.entries, 0, this.#batch.entries.subarray(0, used.entries * 2))
-    }
+    upload.add(sequences.entries, 0, this.#batch.entries.subarray(0, used.entries * 2))
     this.#submit(step, used)
   }
 
@@ -116,7 +115,7 @@ export class Runner {
   }
 
   #submit(step: Step, used: BatchSizes): void {
-    const { dispatches } = this.#parts
+    const { dispatches, upload } = this.#parts
     const { rows, tiles, picks } = used
     const segments: Segment[] = [{ dispatches: dispatches.body(rows, used.tileRows), rows, tiles }]
     if (used.entries > 0) segments.push({ dispatches: dispatches.countTokens, rows: used.entries })
@@ -125,7 +124,7 @@ export class Runner {
     if (used.wantsDetails) segments.push({ dispatches: dispatches.logprobs, rows: picks })
     const ring = this.#ring
     this.#ring = (ring + 1) % READBACKS
-    replay(this.#device, segments, this.#readbacks(used, ring))
+    replay(this.#device, segments, this.#readbacks(used, ring), upload.flush())
     this.#launched.push({ step, used, kind: kindOf(used), at: performance.now(), ring })
   }
 

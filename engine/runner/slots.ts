@@ -4,6 +4,7 @@ import { countsOf, denseBias, type Sampling } from '../sampling/sampling.ts'
 import { residenceOf, type TableEntry } from '../schedule/kv-space.ts'
 import type { Request } from '../schedule/request.ts'
 import { maskWords, type SequenceBuffers } from './buffers.ts'
+import type { Upload } from './upload.ts'
 
 export class Slots {
   readonly #device: Device
@@ -42,9 +43,8 @@ export class Slots {
     if (mask && !mask.isFixed) this.#writeMask(request, mask)
   }
 
-  addPage({ slot, index, page }: TableEntry): void {
-    const at = (slot * this.#pages + index) * 4
-    this.#device.memory.write(this.#buffers.pageTable, at, Uint32Array.of(page))
+  addPage({ slot, index, page }: TableEntry, upload: Upload): void {
+    upload.add(this.#buffers.pageTable, (slot * this.#pages + index) * 4, [page])
   }
 
   #writeMask(request: Request, mask: NonNullable<Sampling['mask']>): void {

@@ -3,11 +3,17 @@
  * several modules (q, k, v; gate, up) with its rows in an order of its own, and is split by rows where it would not fit
  * a binding. Peak host memory does not depend on the size of the model.
  */
-import { type Device, type Format, formatOf, type SourceRows } from '../../kernels/index.ts'
+import {
+  BLOCK_ROWS,
+  type Device,
+  type Format,
+  formatOf,
+  type SourceRows,
+} from '../../kernels/index.ts'
 import { EngineError } from '../errors.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import type { WeightFormat } from './expected.ts'
-import { BLOCK_ROWS, copyRow, encodeAs, type Place, packRows, runsOf } from './rows.ts'
+import { copyRow, encodeAs, type Place, packRows, runsOf } from './rows.ts'
 import { readFloats } from './vectors.ts'
 
 export interface MatrixSource {
@@ -21,7 +27,7 @@ export interface MatrixSource {
   readonly bias: boolean
 }
 
-/** A run of pair blocks in buffers of its own. */
+/** A run of row blocks in buffers of its own. */
 export interface MatrixPart {
   /** First row pair. */
   readonly start: number
@@ -75,7 +81,7 @@ export class WeightLoader {
     // Modules of different formats meet in f32: larger, but right.
     const format = same ? (own[0] as Format) : formatOf('f32')
     const parts: MatrixPart[] = []
-    const { words } = format.wordsPerPairBlock(source.columns)
+    const { words } = format.wordsPerRowBlock(source.columns)
     const most = Math.max(1, Math.floor(this.#device.caps.maxBinding / (words * 4))) * BLOCK_ROWS
     for (let first = 0; first < source.rows; first += most) {
       const rows = Math.min(most, source.rows - first)
@@ -101,7 +107,7 @@ export class WeightLoader {
     rows: number,
   ): Promise<MatrixPart> {
     const { memory } = this.#device
-    const per = format.wordsPerPairBlock(source.columns)
+    const per = format.wordsPerRowBlock(source.columns)
     const blocks = Math.ceil(rows / BLOCK_ROWS)
     const buffers: Record<string, GPUBuffer> = {}
     buffers.w = await memory.storage(`${source.label} words`, 'weights', per.words * 4 * blocks)

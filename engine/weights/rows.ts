@@ -1,5 +1,5 @@
-/** Rows on their way from a checkpoint into pair blocks: runs to read at once, copies, packing. */
-import type { Format, SourceRows } from '../../kernels/index.ts'
+/** Rows on their way from a checkpoint into row blocks: runs to read at once, copies, packing. */
+import { BLOCK_ROWS, type Format, type SourceRows } from '../../kernels/index.ts'
 
 /** Where a row of a fused matrix comes from. */
 export interface Place {
@@ -7,9 +7,6 @@ export interface Place {
   readonly module: number
   readonly row: number
 }
-
-/** Rows of a pair block. */
-export const BLOCK_ROWS = 64
 
 type Wanted = Place & { at: number }
 
@@ -51,7 +48,7 @@ export const encodeAs = (
   columns: number,
 ): SourceRows => format.encode(from.decode(rows, count, columns), count, columns)
 
-/** Packs rows of a matrix, in its order, into pair blocks. */
+/** Packs rows of a matrix, in its order, into row blocks. */
 export function packRows(
   format: Format,
   rows: SourceRows,

@@ -2,7 +2,7 @@
  * MLX-style affine weights: 4 or 8 bits, w = scale * q + bias per group of 32, 64 or 128 columns
  * (mlx.core.quantize). `scales` and `biases` stay in the float type of the checkpoint.
  */
-import { BLOCK, type Format, loadUnit, PAIRS, type SourceRows } from './format.ts'
+import { BLOCK, BLOCK_ROWS, type Format, loadUnit, type SourceRows } from './format.ts'
 import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from './half.ts'
 import { interleaveRows } from './interleave.ts'
 
@@ -64,22 +64,22 @@ class Layout {
   readonly bits: 4 | 8
   readonly group: number
   readonly kind: (typeof SCALES)[keyof typeof SCALES]
-  /** Runs of four words a block. */
-  readonly unitsPerBlock: number
+  /** Words that a block of a row takes. */
+  readonly units: number
 
   constructor({ bits, group, scale }: AffineOptions) {
     this.bits = bits
     this.group = group
     this.kind = SCALES[scale]
-    this.unitsPerBlock = (BLOCK * bits) / 128
+    this.units = (BLOCK * bits) / 32
   }
 
   groups(columns: number): number {
     return Math.ceil(columns / this.group)
   }
 
-  blocks(columns: number): number {
-    return (this.groups(columns) * this.group) / BLOCK
+  words(columns: number): number {
+    return ((this.groups(columns) * this.group) / BLOCK) * this.units
   }
 
   weightBytes(columns: number): number {
@@ -93,45 +93,60 @@ export function affineFormat(options: AffineOptions): Format {
   const { bytes, wgsl } = layout.kind
   return {
     id: `affine${bits}/${group}/${scale}`,
-    fragments: [{ wgsl }, loadUnit, { wgsl: WORDS[bits] }, AFFINE],
-    consts: { UNITS: layout.unitsPerBlock, GROUP: group },
-    wordsPerPairBlock: (columns) => ({
-      words: layout.blocks(columns) * layout.unitsPerBlock * 4 * 2 * PAIRS,
-      scales: layout.groups(columns) * 2 * PAIRS * (bytes / 2),
+    fragments: [loadUnit, { wgsl: WORDS[bits] }, { wgsl }, AFFINE],
+    consts: { UNITS: layout.units, GROUP: group },
+    wordsPerRowBlock: (columns) => ({
+      words: layout.words(columns) * BLOCK_ROWS,
+      scales: layout.groups(columns) * BLOCK_ROWS * (bytes / 2),
     }),
     rowBytes: (columns) => ({
       weight: layout.weightBytes(columns),
       scales: layout.groups(columns) * bytes,
       biases: layout.groups(columns) * bytes,
     }),
-    pack(rows, count, columns, into, pairBlock) {
-      const shape = { blocks: layout.blocks(columns), unitsPerBlock: layout.unitsPerBlock }
-      const weightBytes = layout.weightBytes(columns)
-      interleaveRows(rows.weight, weightBytes, count, shape, into.words, pairBlock)
-      packScales(layout, rows, count, layout.groups(columns), into.scales, pairBlock)
+    pack(rows, count, columns, into, block) {
+      const words = layout.words(columns)
+      interleaveRows(rows.weight, layout.weightBytes(columns), count, words, into.words, block)
+      if (bits === 4) {
+        const base = block * words * BLOCK_ROWS
+        swapHalves(into.words.subarray(base, base + words * BLOCK_ROWS))
+      }
+      packScales(layout, rows, count, layout.groups(columns), into.scales, block)
     },
     decode: (rows, count, columns) => decode(layout, rows, count, columns),
     encode: (values, count, columns) => encode(layout, values, count, columns),
   }
 }
 
-/** Scale and bias of a group side by side, pairs of rows as the words lie. */
+/** Of two neighbouring rows: the first word takes both lower halves, the second both upper ones, so that a word holds the same columns of both. */
+function swapHalves(words: Uint32Array): void {
+  for (let at = 0; at < words.length; at += 2) {
+    const [even, odd] = [words[at]!, words[at + 1]!]
+    words[at] = ((even & 0xffff) | (odd << 16)) >>> 0
+    words[at + 1] = ((even >>> 16) | (odd & 0xffff0000)) >>> 0
+  }
+}
+
+/** Scale and bias of a group in a word, 32 rows side by side; in f32 first the scales of 32 rows, then their biases. */
 function packScales(
   { kind }: Layout,
   rows: SourceRows,
   count: number,
   groups: number,
   into: Uint32Array,
-  pairBlock: number,
+  block: number,
 ): void {
   const scales = bitsOf(rows.scales!, kind.bytes)
   const biases = bitsOf(rows.biases!, kind.bytes)
   for (let row = 0; row < count; row++) {
     for (let g = 0; g < groups; g++) {
-      const at = ((pairBlock * groups + g) * 2 + (row & 1)) * PAIRS + (row >>> 1)
       const [s, b] = [scales[row * groups + g]!, biases[row * groups + g]!]
-      if (kind.bytes === 2) into[at] = (s | (b << 16)) >>> 0
-      else into.set([s, b], at * 2)
+      const at = (block * groups + g) * BLOCK_ROWS
+      if (kind.bytes === 2) into[at + row] = (s | (b << 16)) >>> 0
+      else {
+        into[at * 2 + row] = s
+        into[at * 2 + BLOCK_ROWS + row] = b
+      }
     }
   }
 }

@@ -1,7 +1,6 @@
-// A scale and a bias per GROUP columns: w = scale * q + bias (the MLX affine form), [pair block][group][row of the pair][pair].
-@group(1) @binding(1) var<storage, read> w_scale: array<Scale>;
-
-fn load_affine(pair_block: u32, b: u32, side: u32, column: u32) -> vec2f {
-  return affine_of(w_scale[((pair_block * (KB * 32u / GROUP) + b * 32u / GROUP) * 2u + side) * 32u + column]);
+// A scale and a bias per GROUP columns: w = scale * q + bias (the MLX affine form).
+struct Affines { scale: vec4f, bias: vec4f, }
+fn load_affines(row_block: u32, b: u32, quad: u32) -> Affines {
+  return affines_of(row_block * (KB * 32u / GROUP) + b * 32u / GROUP, quad);
 }
-fn scaled(affine: vec2f, total: f32, sum: f32) -> f32 { return fma(affine.x, total, affine.y * sum); }
+fn scaled(affines: Affines, total: vec4f, sum: f32) -> vec4f { return fma(affines.scale, total, affines.bias * sum); }

@@ -1,5 +1,5 @@
 /** Plain floats: f32, f16, bf16, as the checkpoint holds them. */
-import { BLOCK, type Format, loadUnit, PAIRS, type SourceRows } from './format.ts'
+import { BLOCK, BLOCK_ROWS, type Format, loadUnit, type SourceRows } from './format.ts'
 import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from './half.ts'
 import { interleaveRows } from './interleave.ts'
 
@@ -31,6 +31,7 @@ const KINDS = {
   },
 } as const satisfies Record<string, FloatKind>
 
+const HALVES = { wgsl: new URL('./run-halves.wgsl', import.meta.url) }
 const PLAIN = { wgsl: new URL('./plain.wgsl', import.meta.url) }
 
 const viewOf = (bytes: Uint8Array): DataView =>
@@ -38,20 +39,16 @@ const viewOf = (bytes: Uint8Array): DataView =>
 
 export function floatFormat(id: keyof typeof KINDS): Format {
   const kind: FloatKind = KINDS[id]
-  const unitsPerBlock = (BLOCK * kind.bytes) / 16
-  const blocksOf = (columns: number): number => Math.ceil(columns / BLOCK)
+  const units = (BLOCK * kind.bytes) / 4
+  const wordsOf = (columns: number): number => Math.ceil(columns / BLOCK) * units
   return {
     id,
-    fragments: [loadUnit, { wgsl: kind.wgsl }, PLAIN],
-    consts: { UNITS: unitsPerBlock },
-    wordsPerPairBlock: (columns) => ({
-      words: blocksOf(columns) * unitsPerBlock * 4 * 2 * PAIRS,
-      scales: 0,
-    }),
+    fragments: [loadUnit, ...(kind.bytes === 2 ? [HALVES] : []), { wgsl: kind.wgsl }, PLAIN],
+    consts: { UNITS: units },
+    wordsPerRowBlock: (columns) => ({ words: wordsOf(columns) * BLOCK_ROWS, scales: 0 }),
     rowBytes: (columns) => ({ weight: columns * kind.bytes, scales: 0, biases: 0 }),
-    pack(rows, count, columns, into, pairBlock) {
-      const shape = { blocks: blocksOf(columns), unitsPerBlock }
-      interleaveRows(rows.weight, columns * kind.bytes, count, shape, into.words, pairBlock)
+    pack(rows, count, columns, into, block) {
+      interleaveRows(rows.weight, columns * kind.bytes, count, wordsOf(columns), into.words, block)
     },
     decode(rows, count, columns) {
       const view = viewOf(rows.weight)

@@ -1,45 +1,28 @@
 /** Lays rows out so that neighbouring invocations read neighbouring words; see `format.ts` for the layout. */
-import { PAIRS } from './format.ts'
-
-const WORDS = 4 // a vec4<u32>
+import { BLOCK_ROWS } from './format.ts'
 
 /**
- * Copies `count` rows (at most 64) of `rowBytes` bytes each into pair block `pairBlock` of `into`.
- * `blocks`: blocks of 32 columns a row, padded; `unitsPerBlock`: vec4<u32> that a block of a row takes.
+ * Copies `count` rows (at most 32) of `rowBytes` bytes each into row block `block` of `into`: word w of row r goes to
+ * (block × words + w) × 32 + r.
+ * @param words u32 words of a row, padded
  */
 export function interleaveRows(
   source: Uint8Array,
   rowBytes: number,
   count: number,
-  shape: { blocks: number; unitsPerBlock: number },
+  words: number,
   into: Uint32Array,
-  pairBlock: number,
+  block: number,
 ): void {
-  const { blocks, unitsPerBlock } = shape
-  const units = blocks * unitsPerBlock
-  const padded = new Uint32Array(units * WORDS)
+  const padded = new Uint32Array(words)
   const paddedBytes = new Uint8Array(padded.buffer)
-  const direct = rowBytes === units * 16 && source.byteOffset % 4 === 0
-  const base = pairBlock * units * WORDS * 2 * PAIRS
+  const isDirect = rowBytes === words * 4 && source.byteOffset % 4 === 0
+  const base = block * words * BLOCK_ROWS
   for (let row = 0; row < count; row++) {
-    let words: Uint32Array = padded
-    if (direct) {
-      words = new Uint32Array(source.buffer, source.byteOffset + row * rowBytes, units * WORDS)
-    } else {
-      paddedBytes.set(source.subarray(row * rowBytes, (row + 1) * rowBytes))
-    }
-    const pair = row >>> 1
-    const side = row & 1
-    for (let unit = 0; unit < units; unit++) {
-      const block = Math.floor(unit / unitsPerBlock)
-      const inBlock = unit - block * unitsPerBlock
-      const vector = ((block * 2 + side) * unitsPerBlock + inBlock) * PAIRS + pair
-      const at = base + vector * WORDS
-      const from = unit * WORDS
-      into[at] = words[from]!
-      into[at + 1] = words[from + 1]!
-      into[at + 2] = words[from + 2]!
-      into[at + 3] = words[from + 3]!
-    }
+    let own: Uint32Array = padded
+    if (isDirect) own = new Uint32Array(source.buffer, source.byteOffset + row * rowBytes, words)
+    else paddedBytes.set(source.subarray(row * rowBytes, (row + 1) * rowBytes))
+    for (let word = 0, at = base + row; word < words; word++, at += BLOCK_ROWS)
+      into[at] = own[word]!
   }
 }

@@ -9,6 +9,7 @@ const reduceSubgroup: Fragment = {
   ...file('./reduce-subgroup.wgsl'),
   enables: ['subgroups'],
 }
+const reduceAlone: Fragment = { ...file('./reduce-alone.wgsl'), enables: ['subgroups'] }
 export const samplingRules = file('./sampling.wgsl')
 export const ranking = file('./ranking.wgsl')
 
@@ -44,9 +45,11 @@ export const octetsFragment = (split: number): Fragment =>
 
 export const storeHeads = file('./store-heads.wgsl')
 
-/** `SUBGROUP` 1 needs subgroups; every kernel also runs with 0. */
-export const reduceFragment = (subgroup: number): Fragment =>
-  subgroup === 1 ? reduceSubgroup : reduceWorkgroup
+/** `SUBGROUP` 1 needs subgroups; every kernel also runs with 0. A workgroup no wider than a subgroup needs no barrier. */
+export function reduceFragment(subgroup: number, width: number, caps: Capabilities): Fragment {
+  if (subgroup === 0) return reduceWorkgroup
+  return width <= caps.subgroupMin ? reduceAlone : reduceSubgroup
+}
 
 export const validSubgroup = (subgroup: number, caps: Capabilities): boolean =>
   subgroup === 0 || caps.subgroups

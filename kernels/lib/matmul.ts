@@ -1,6 +1,6 @@
 /** What every kernel over `matmul.wgsl` shares: its tile space, constants, fragments and dispatch. */
 import type { Capabilities } from '../gpu/capabilities.ts'
-import { type Fragment, type Random, roundUp } from '../kernel.ts'
+import { type Forms, type Fragment, type Random, roundUp } from '../kernel.ts'
 
 /** A product of `batch` activation rows with a weight matrix of `pairs` row pairs and `columns` columns. */
 export type MatmulShape = {
@@ -15,10 +15,8 @@ export type MatmulShape = {
 }
 
 export type MatmulTuning = {
-  /** Neighbouring row pairs across a workgroup. */
+  /** Neighbouring quads (four weight rows each) across a workgroup. */
   LANES: number
-  /** Row pairs an invocation owns: 1 or 2. */
-  TILE_PAIRS: number
   /** Activation rows an invocation owns. */
   TILE_ROWS: number
   /** Runs the columns are cut into. It decides the order of the sum, so a matrix uses one value for every batch. */
@@ -34,48 +32,60 @@ const SHUFFLED: Fragment = {
   enables: ['subgroups'],
 }
 
-const PAIRS: Readonly<Record<number, Fragment>> = {
-  1: { wgsl: new URL('./pairs-1.wgsl', import.meta.url) },
-  2: { wgsl: new URL('./pairs-2.wgsl', import.meta.url) },
-}
-
-/** Activation rows of the tile that steps of several rows take. */
+/** Most activation rows of a tile: buffers go on to a multiple of it. */
 export const ROW_TILE = 8
 
 export const matmulTune = {
-  LANES: [32],
-  TILE_PAIRS: [2, 1],
-  TILE_ROWS: [1, ROW_TILE],
-  SPLIT: [1, 4],
+  LANES: [8, 32],
+  TILE_ROWS: [1, 4, ROW_TILE],
+  SPLIT: [1, 16, 4],
   SHUFFLE: [1, 0],
 } as const satisfies { [K in keyof MatmulTuning]: readonly number[] }
 
+/** See `Kernel.order`. */
+export const matmulOrder = ['SPLIT'] as const
+
+/**
+ * Tiles of a product over one row, or over several. On a CPU adapter an invocation sums whole rows and activations go
+ * round by shuffles; on a GPU the columns are cut into runs, so that more invocations work at once. `SPLIT` does not
+ * depend on `batch`: it decides the order of the sum.
+ */
+export function soundMatmul({ batch }: MatmulShape, caps: Capabilities): MatmulTuning {
+  const split = caps.software ? 1 : 16
+  const shuffle = split === 1 && caps.subgroupMin >= 8 ? 1 : 0
+  const several = caps.software ? 4 : ROW_TILE
+  return { LANES: 8, SPLIT: split, SHUFFLE: shuffle, TILE_ROWS: batch === 1 ? 1 : several }
+}
+
+export const matmulForms = <S extends MatmulShape>(shape: S, rows: number): Forms<S> => ({
+  one: { ...shape, batch: 1 },
+  several: { ...shape, batch: rows },
+})
+
 export function validMatmul(shape: MatmulShape, tuning: MatmulTuning, caps: Capabilities): boolean {
-  if (tuning.SHUFFLE === 1 && (caps.subgroupMin < 8 || tuning.SPLIT > 1)) return false
-  if (tuning.LANES * tuning.SPLIT > caps.maxInvocations) return false
-  // Two pairs pay only where several rows share the activations.
-  if (tuning.TILE_PAIRS > 1 && (tuning.TILE_ROWS === 1 || tuning.SPLIT > 1)) return false
-  return shape.batch === 1 ? tuning.TILE_ROWS === 1 : true
+  const { LANES, TILE_ROWS, SPLIT, SHUFFLE } = tuning
+  if (SHUFFLE === 1 && (caps.subgroupMin < 8 || SPLIT > 1)) return false
+  if (LANES * SPLIT > Math.min(128, caps.maxInvocations)) return false
+  if (SPLIT > 1 && ((LANES === 8 && SPLIT === 4) || TILE_ROWS === 4)) return false
+  if (SPLIT * LANES * TILE_ROWS * 16 > caps.maxWorkgroupBytes) return false
+  return shape.batch === 1 ? TILE_ROWS === 1 : true
 }
 
 export const matmulFragments = (tuning: MatmulTuning): readonly Fragment[] => [
   tuning.SHUFFLE === 1 ? SHUFFLED : DIRECT,
-  PAIRS[tuning.TILE_PAIRS] as Fragment,
   CORE,
 ]
 
-/** Row pairs of the part, and pair blocks of 32 pairs. */
+/** Row pairs of a part. */
 export const pairsOf = (rows: number): number => Math.ceil(rows / 2)
 
 export function matmulConsts(shape: MatmulShape, tuning: MatmulTuning): Record<string, number> {
-  const pairs = pairsOf(shape.rows)
   return {
     KB: Math.ceil(shape.columns / 32),
-    PAIR_BLOCKS: Math.ceil(pairs / 32),
+    ROW_BLOCKS: Math.ceil(shape.rows / 32),
     PAIR_START: shape.start,
-    PAIR_END: shape.start + pairs,
+    PAIR_END: shape.start + pairsOf(shape.rows),
     LANES: tuning.LANES,
-    TILE_PAIRS: tuning.TILE_PAIRS,
     TILE_ROWS: tuning.TILE_ROWS,
     SPLIT: tuning.SPLIT,
   }
@@ -85,8 +95,9 @@ export function matmulDispatch(
   shape: MatmulShape,
   tuning: MatmulTuning,
 ): readonly [number, number, number] {
-  const items = Math.ceil(Math.ceil(pairsOf(shape.rows) / 32) / tuning.TILE_PAIRS) * 32
-  return [items / tuning.LANES, Math.ceil(shape.batch / tuning.TILE_ROWS), 1]
+  // Row blocks of 32 rows are eight quads each.
+  const quads = Math.ceil(shape.rows / 32) * 8
+  return [Math.ceil(quads / tuning.LANES), Math.ceil(shape.batch / tuning.TILE_ROWS), 1]
 }
 
 /** Columns of an activation row in memory. */

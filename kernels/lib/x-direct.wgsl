@@ -3,6 +3,7 @@ struct Lane {
   @builtin(workgroup_id) group: vec3u,
   @builtin(local_invocation_id) local: vec3u,
 }
+fn lane_of(lane: Lane) -> u32 { return lane.local.x; }
 fn x_hold(at: u32, lane: Lane) -> u32 { return at; }
 fn x_take(held: u32, j: u32, lane: Lane) -> vec4f { return x[held + j]; }
 alias Held = u32;

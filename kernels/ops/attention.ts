@@ -1,5 +1,6 @@
 /** Causal attention over the paged KV cache with a running softmax; see attention.wgsl. */
-import { defineKernel, roundUp } from '../kernel.ts'
+import type { Capabilities } from '../gpu/capabilities.ts'
+import { defineKernel, type Kernel, roundUp, tunings } from '../kernel.ts'
 import {
   type KvType,
   kvTypes,
@@ -85,7 +86,27 @@ function attend(one: AttentionShape, io: Io, row: number, head: number): Float64
   return out
 }
 
-export const attention = defineKernel<AttentionShape, AttentionTuning>({
+/** The first that tiles of one row and of several can both run, by what the adapter is. */
+function soundAttention(one: AttentionShape, caps: Capabilities): AttentionTuning {
+  const split = caps.software ? 1 : 8
+  const shuffle = caps.subgroupMin >= 8 ? 1 : 0
+  const of = (tileRows: number): AttentionTuning[] => tunings(attention, { ...one, tileRows }, caps)
+  const same = (a: AttentionTuning, b: AttentionTuning): boolean =>
+    a.SPLIT === b.SPLIT && a.SHUFFLE === b.SHUFFLE && a.KEYS === b.KEYS
+  const both = of(1).filter((a) => of(ATTENTION_TILE).some((b) => same(a, b)))
+  const found =
+    both.find((a) => a.SPLIT === split && a.SHUFFLE === shuffle) ??
+    both.find((a) => a.SPLIT === split) ??
+    both[0]
+  const tuning = found && of(one.tileRows).find((a) => same(a, found))
+  if (!tuning) throw new Error('attention has no tuning that this device can run.')
+  return tuning
+}
+
+export const attention: Kernel<AttentionShape, AttentionTuning> = defineKernel<
+  AttentionShape,
+  AttentionTuning
+>({
   name: 'attention',
   summary: 'y = softmax(q kᵀ · scale, causal) v over pages, running softmax',
   wgsl: new URL('./attention.wgsl', import.meta.url),
@@ -115,6 +136,17 @@ export const attention = defineKernel<AttentionShape, AttentionTuning>({
   ],
   // Eight for prefill; what one row has, up to eight, for decode.
   tune: { QUERIES: [8, 7, 6, 5, 4, 3, 2, 1], KEYS: [4], SPLIT: [1, 8], SHUFFLE: [1, 0] },
+  order: ['KEYS', 'SPLIT', 'SHUFFLE'],
+  sound: soundAttention,
+  forms: (one, rows) => ({
+    one: { ...one, batch: 1, tiles: 1, tileRows: 1 },
+    several: {
+      ...one,
+      batch: rows,
+      tiles: Math.ceil(rows / ATTENTION_TILE),
+      tileRows: ATTENTION_TILE,
+    },
+  }),
   valid(one, { QUERIES, KEYS, SPLIT, SHUFFLE }, caps) {
     // Without shuffles the state of an octet lies in shared memory, and compilers take long over it.
     const most = SHUFFLE === 1 ? 8 : 4

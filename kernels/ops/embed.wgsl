@@ -12,13 +12,17 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   if ((code >> 31u) == 1u) { token = latest[code & 0x7fffffffu]; }
   let pair = token / 2u;
   if (pair < PAIR_START || pair >= PAIR_END || rows[group.x].w == 0u) { return; }
-  let side = token % 2u;
-  let block = (pair - PAIR_START) / 32u;
-  let column = (pair - PAIR_START) % 32u;
+  let row = token - PAIR_START * 2u;
+  let row_block = row / 32u;
+  let quad = row % 32u / 4u;
+  let side = row % 4u;
   for (var i = lane; i < KB * 8u; i += WG) {
     let b = i / 8u;
-    let unit = load_unit(block, b, side, i % 8u / PER_UNIT, column);
-    let affine = load_affine(block, b, side, column);
-    y[group.x * KB * 8u + i] = fma(vec4f(affine.x), weight4(unit, i % 8u % PER_UNIT), vec4f(affine.y));
+    let run = load_run(row_block, b, i % 8u / 2u, quad);
+    let affines = load_affines(row_block, b, quad);
+    let first = i % 2u * 4u;
+    var v = vec4f();
+    for (var c = 0u; c < 4u; c++) { v[c] = scaled(affines, rows_at(run, first + c), 1.0)[side]; }
+    y[group.x * KB * 8u + i] = v;
   }
 }

@@ -7,11 +7,14 @@ import {
   matmulConsts,
   matmulCost,
   matmulDispatch,
+  matmulForms,
   matmulFragments,
   matmulInputs,
+  matmulOrder,
   matmulTune,
   paddedColumns,
   product,
+  soundMatmul,
   validMatmul,
 } from '../lib/matmul.ts'
 
@@ -61,6 +64,9 @@ export const gateUp = defineKernel<GateUpShape, MatmulTuning>({
   consts: (one, tuning) => ({ ...matmulConsts(one, tuning), Y_STRIDE: one.stride }),
   dispatch: matmulDispatch,
   tune: matmulTune,
+  order: matmulOrder,
+  sound: soundMatmul,
+  forms: matmulForms,
   valid: validMatmul,
   inputs: (one, random) => ({
     ...matmulInputs(one, random),

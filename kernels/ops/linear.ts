@@ -6,11 +6,14 @@ import {
   matmulConsts,
   matmulCost,
   matmulDispatch,
+  matmulForms,
   matmulFragments,
   matmulInputs,
+  matmulOrder,
   matmulTune,
   paddedColumns,
   product,
+  soundMatmul,
   validMatmul,
 } from '../lib/matmul.ts'
 
@@ -48,6 +51,9 @@ export const linear = defineKernel<LinearShape, MatmulTuning>({
   }),
   dispatch: matmulDispatch,
   tune: matmulTune,
+  order: matmulOrder,
+  sound: soundMatmul,
+  forms: matmulForms,
   valid: validMatmul,
   inputs(one, random) {
     const pairs = one.start + Math.ceil(one.rows / 2)

@@ -8,10 +8,13 @@ import {
   matmulConsts,
   matmulCost,
   matmulDispatch,
+  matmulForms,
   matmulFragments,
   matmulInputs,
+  matmulOrder,
   matmulTune,
   product,
+  soundMatmul,
   validMatmul,
 } from '../lib/matmul.ts'
 import { raggedRows } from '../lib/ragged-rows.ts'
@@ -101,6 +104,9 @@ export const qkv = defineKernel<QkvShape, MatmulTuning>({
   }),
   dispatch: matmulDispatch,
   tune: matmulTune,
+  order: matmulOrder,
+  sound: soundMatmul,
+  forms: matmulForms,
   valid: validMatmul,
   inputs(one, random) {
     const half = one.headDim / 2

@@ -9,7 +9,7 @@ export const rmsNorm = defineKernel<RmsNormShape, RmsNormTuning>({
   name: 'rms-norm',
   summary: 'y = x * weight / sqrt(mean(x²) + eps)',
   wgsl: new URL('./rms-norm.wgsl', import.meta.url),
-  uses: (_, { SUBGROUP }) => [reduceFragment(SUBGROUP)],
+  uses: (_, { WG, SUBGROUP }, caps) => [reduceFragment(SUBGROUP, WG, caps)],
   consts: ({ columns, eps }, { WG }) => ({
     DIM: columns,
     STRIDE4: roundUp(columns, 32) / 4,
@@ -17,11 +17,13 @@ export const rmsNorm = defineKernel<RmsNormShape, RmsNormTuning>({
     WG,
   }),
   dispatch: ({ rows }) => [rows],
-  tune: { WG: [64, 32, 128, 256], SUBGROUP: [1, 0] },
+  // A subgroup a row on a CPU adapter, where barriers are dear.
+  tune: { WG: [8, 4, 64, 32, 128, 256], SUBGROUP: [1, 0] },
   valid: (_, { WG, SUBGROUP }, caps) =>
     WG <= caps.maxInvocations &&
     validSubgroup(SUBGROUP, caps) &&
-    (SUBGROUP === 0 || caps.subgroupMin <= WG),
+    (SUBGROUP === 0 || caps.subgroupMin <= WG) &&
+    (WG > 8 || (SUBGROUP === 1 && caps.software && WG === caps.subgroupMin)),
   inputs({ rows, columns }, random) {
     const stride = roundUp(columns, 32)
     const x = new Float32Array((rows + 1) * stride)
