@@ -99,32 +99,31 @@ export class Loop {
       await Promise.resolve()
       while (!this.#stopped) {
         try {
-          if (!(await this.#turn())) return
+          // Decided and left in one go: whoever submits a moment later must find the loop stopped, or nobody would wake it.
+          if (this.#steps.length === 0 && !this.#launch()) return
+          await this.#turn()
         } catch (error) {
           await this.#recover(error)
         }
       }
     } finally {
-      // In the turn that found nothing to do: whoever submits later must find the loop stopped, or nobody would wake it.
       this.#running = null
     }
   }
 
-  /** Launches what may be launched and collects what is due. False: there is nothing to do. */
-  async #turn(): Promise<boolean> {
+  /** Launches what may be launched ahead and collects what is due. */
+  async #turn(): Promise<void> {
     const { runner } = this.#open
-    if (this.#steps.length === 0 && !this.#launch()) return false
     while (this.#steps.length < MOST_AHEAD && this.#isShort() && this.#launchAhead());
     const many = Math.max(1, Math.floor(this.#steps.length / 2))
     if (many === 1) {
       await runner.waitUntilNear()
-      if (this.#stopped) return false
+      if (this.#stopped) return
       if (this.#steps.length < 2) this.#launchAhead()
     }
     for (const { outcomes, took } of await runner.collect(many)) this.#commit(outcomes, took)
     this.#failures = 0
     this.#onTurn()
-    return true
   }
 
   #isShort(): boolean {

@@ -1,5 +1,4 @@
 /** A model in this thread, its loop in reach: what each decoded token costs the host, and a step to look at closely. */
-import { setImmediate } from 'node:timers/promises'
 import { EngineError } from '../../engine/index.ts'
 import { type LoadedModel, loadModel } from '../../engine/load-model.ts'
 import { Loop } from '../../engine/loop.ts'
@@ -67,8 +66,6 @@ export class Decoding {
       if (rows(segments) > rows(promptStep)) promptStep = segments
     }
     try {
-      // The loop takes requests between its turns, as they come to a worker: not from within the last one's end.
-      await setImmediate()
       await this.#generate(prompt, tokens, (more) => {
         ids.push(...more)
         arrivals.push({ at: performance.now(), busy: runner.busy })
