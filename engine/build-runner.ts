@@ -16,7 +16,8 @@ import {
   type ModelBuffers,
   type SequenceBuffers,
 } from './runner/buffers.ts'
-import { Decoder, type DecoderParts } from './runner/decoder.ts'
+import { Decoder } from './runner/decoder.ts'
+import type { DecoderParts } from './runner/decoder-parts.ts'
 import type { DecoderDispatches } from './runner/dispatches.ts'
 import { Drafter } from './runner/drafter.ts'
 import { Runner } from './runner/runner.ts'
@@ -120,7 +121,7 @@ async function allocate(
 
 async function upload(
   device: Device,
-  { family, config, reading }: ModelFiles,
+  { config, reading }: ModelFiles,
   { signal, onProgress }: LoadOptions,
 ): Promise<ModelWeights> {
   return reading(async (checkpoint, checked) => {
@@ -131,7 +132,7 @@ async function upload(
       done += bytes
       onProgress?.({ phase: 'weights', done: Math.min(done, total), total })
     }
-    const weights = await loadWeights(device, checkpoint, config, family.tensors, checked, onBytes)
+    const weights = await loadWeights(device, checkpoint, config, checked, onBytes)
     onProgress?.({ phase: 'weights', done: total, total })
     return weights
   })

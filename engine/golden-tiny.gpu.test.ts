@@ -1,9 +1,10 @@
-/** The tiny Llama checkpoints of `../shared/goldens` against transformers: logits at every stored position, greedy ids. */
-import { readFileSync } from 'node:fs'
+/** The tiny checkpoints of `../shared/goldens`, one of every architecture, against transformers: every stored logit, greedy ids. */
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { describeShared } from '../test/shared-folder.ts'
 import { Engine } from './engine.ts'
+import type { LogitsResult } from './logits.ts'
 
 interface Golden {
   prompts: {
@@ -14,7 +15,8 @@ interface Golden {
   }[]
 }
 
-const FOLDERS = ['llama', 'llama-mha-untied', 'llama3-rope', 'llama-yarn', 'llama-linear-rope']
+/** Whose logits are held with a cache of f16, too. */
+const ALSO_F16 = new Set(['llama', 'gemma3', 'gpt-oss'])
 const TOLERANCE = { f32: 2e-3, f16: 2e-2 }
 /** Below this lead the reference itself may have chosen otherwise. */
 const NEAR_TIE = 5e-3
@@ -24,25 +26,37 @@ const leadOf = (logits: Float32Array): number => {
   return first - second
 }
 
-describeShared('tiny Llama goldens', (shared) => {
-  describe.each(FOLDERS)('%s', (name) => {
-    const folder = join(shared, 'goldens', 'tiny', name)
+describeShared('tiny goldens', (shared) => {
+  const goldens = join(shared, 'goldens', 'tiny')
+  describe.each(readdirSync(goldens).sort())('%s', (name) => {
+    const folder = join(goldens, name)
+    const caches = ALSO_F16.has(name) ? (['f32', 'f16'] as const) : (['f32'] as const)
     const golden = JSON.parse(readFileSync(join(folder, 'golden.json'), 'utf8')) as Golden
 
-    describe.each(['f32', 'f16'] as const)('KV cache in %s', (kv) => {
+    describe.each(caches)('KV cache in %s', (kv) => {
       let engine: Engine
+      let answers: LogitsResult[]
       beforeAll(async () => {
         engine = await Engine.load(folder, { kv })
+        // All of them at once: in each other's company.
+        answers = await Promise.all(
+          golden.prompts.map(({ ids, greedy }) =>
+            engine.logits(ids, { all: true, greedy: kv === 'f32' ? greedy.length : 0 }),
+          ),
+        )
       })
       afterAll(() => engine.close())
 
-      test.each(golden.prompts.map((prompt) => [prompt.ids.length, prompt] as const))(
+      test('a prompt alone has the same logits, to the bit', async () => {
+        const { ids } = golden.prompts.at(-1) ?? { ids: [] }
+        const alone = await engine.logits(ids)
+        expect(alone.last).toEqual(answers.at(-1)?.last)
+      })
+
+      test.each(golden.prompts.map((prompt, i) => [prompt.ids.length, i, prompt] as const))(
         'prompt of %i',
-        async (_, prompt) => {
-          const { last, all, greedy } = await engine.logits(prompt.ids, {
-            all: true,
-            greedy: kv === 'f32' ? prompt.greedy.length : 0,
-          })
+        async (_, index, prompt) => {
+          const { last, all, greedy } = answers[index] as LogitsResult
           const worst = Math.max(
             ...prompt.last_logits.map((want, i) => Math.abs(want - (last[i] ?? Number.NaN))),
           )

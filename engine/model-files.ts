@@ -88,6 +88,6 @@ function factsOf(
     headDim: config.headDim,
     hiddenSize: config.hiddenSize,
     vocabularySize: config.vocabularySize,
-    weights: nameOf(checked.formats.get(family.tensors.layer(0).q)),
+    weights: nameOf(checked.formats.get(checked.names.layer(0).q)),
   }
 }

@@ -47,7 +47,7 @@ describe.each(Object.entries(CAPABILITY_SETS))('with %s', (_, caps) => {
 test('invalid WGSL is an error that names kernel, file and line', async () => {
   const source = specialise(
     kernels.rmsNorm,
-    { rows: 1, columns: 64, eps: 1e-5 },
+    { rows: 1, columns: 64, eps: 1e-5, add: 0 },
     { WG: 64, SUBGROUP: 0 },
     device.caps,
   )
@@ -58,7 +58,7 @@ test('invalid WGSL is an error that names kernel, file and line', async () => {
 test('a missing buffer and a wrong binding are errors that name the kernel', async () => {
   const source = specialise(
     kernels.rmsNorm,
-    { rows: 1, columns: 64, eps: 1e-5 },
+    { rows: 1, columns: 64, eps: 1e-5, add: 0 },
     { WG: 64, SUBGROUP: 0 },
     device.caps,
   )

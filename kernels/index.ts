@@ -2,22 +2,32 @@
 import { attention } from './ops/attention.ts'
 import { countTokens } from './ops/count-tokens.ts'
 import { embed } from './ops/embed.ts'
+import { expertDown } from './ops/expert-down.ts'
+import { expertGateUp } from './ops/expert-gate-up.ts'
 import { gateUp } from './ops/gate-up.ts'
 import { kvStore } from './ops/kv-store.ts'
+import { layerNorm } from './ops/layer-norm.ts'
 import { linear } from './ops/linear.ts'
 import { logprobs } from './ops/logprobs.ts'
+import { normRotate } from './ops/norm-rotate.ts'
 import { qkv } from './ops/qkv.ts'
 import { rmsNorm } from './ops/rms-norm.ts'
+import { route } from './ops/route.ts'
 import { sample } from './ops/sample.ts'
 
 export const kernels = {
   embed,
   rmsNorm,
+  layerNorm,
   qkv,
+  normRotate,
   kvStore,
   attention,
   linear,
   gateUp,
+  route,
+  expertGateUp,
+  expertDown,
   sample,
   logprobs,
   countTokens,

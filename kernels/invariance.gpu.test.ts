@@ -28,6 +28,9 @@ const linearShape = (format: string, add: number): LinearShape => ({
   add,
   total: 131,
   stride: paddedColumns(131),
+  output: 'plain',
+  factor: 1,
+  cap: 0,
 })
 
 const gateUpShape = (format: string, activation: GateUpShape['activation']): GateUpShape => ({
@@ -68,6 +71,9 @@ const attentionShape = (
   scale: headDim ** -0.5,
   kv,
   pages: 9,
+  window: 0,
+  cap: 0,
+  sinks: 0,
 })
 
 // Drivers compile the plain variants slowly: of those a few.
@@ -157,6 +163,8 @@ describe.each([
     attentionShape(6, 1, 6, 'f16'),
     attentionShape(12, 1, 128, 'int8'),
     attentionShape(3, 3, 80, 'int8'),
+    { ...attentionShape(4, 2, 16, 'f16'), window: 37, cap: 2 },
+    { ...attentionShape(4, 2, 16, 'f32'), window: 24, sinks: 1 },
   ]
   test.each(some(shapes))(
     'attention of $heads heads of $headDim over $kvHeads in $kv',

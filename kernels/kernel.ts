@@ -40,6 +40,8 @@ export interface Kernel<S extends Shape = Shape, T extends Tuning = Tuning> {
   uses?(shape: S, tuning: T, caps: Capabilities): readonly Fragment[]
   /** The matrix behind bind group 1, if it reads one. */
   weight?(shape: S): WeightShape
+  /** Rows of that matrix that one dispatch reads, each time they are read, where it does not read all of them once. */
+  weightRows?(shape: S): number
   /** Compiled in as `const NAME`; integers become u32, others f32. SCREAMING_CASE in the WGSL. */
   consts(shape: S, tuning: T): Readonly<Record<string, number>>
   /** Workgroups. */

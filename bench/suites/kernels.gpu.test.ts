@@ -10,7 +10,7 @@ import { bytesMoved, engineTuning, type KernelBench, timeKernel } from './kernel
 
 const linear = kernels.linear as unknown as Kernel
 const rmsNorm = kernels.rmsNorm as unknown as Kernel
-const norm: Shape = { rows: 2, columns: 64, eps: 1e-5 }
+const norm: Shape = { rows: 2, columns: 64, eps: 1e-5, add: 0 }
 
 let device: Device
 let bench: KernelBench

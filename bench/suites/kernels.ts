@@ -64,10 +64,15 @@ export function tuningsToTime(
   return all ? tunings(kernel, shape, device.caps) : [engineTuning(kernel, shape, device)]
 }
 
-/** Bytes a dispatch moves: a matrix counts where every weight takes part, and not where rows of it are looked up. */
+/**
+ * Bytes a dispatch moves: a matrix counts where every weight takes part, and not where rows of it are looked up; of chosen
+ * experts, what is read of them.
+ */
 export function bytesMoved(kernel: Kernel, shape: Shape, weightBytes: number): number {
   const { bytes, flops } = kernel.cost(shape)
   const matrix = kernel.weight?.(shape)
+  const read = kernel.weightRows?.(shape)
+  if (matrix && read !== undefined) return bytes + (weightBytes * read) / matrix.rows
   const readsAll = matrix !== undefined && flops >= 2 * matrix.rows * matrix.columns
   return bytes + (readsAll ? weightBytes : 0)
 }

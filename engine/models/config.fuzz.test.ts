@@ -4,6 +4,7 @@ import { expect, it } from 'vitest'
 import { EngineError } from '../errors.ts'
 import type { JsonObject } from '../weights/json.ts'
 import { quantizationOf } from './config.ts'
+import { CONFIGS } from './fixture.ts'
 import { familyOf } from './index.ts'
 import { rotaryTable } from './rotary.ts'
 
@@ -49,23 +50,25 @@ const rotation = fc.record(
   { requiredKeys: [] },
 )
 const odd = fc.oneof(fc.jsonValue(), rotation, fc.constantFrom(0, -1, 1e308, '__proto__', {}, []))
-const changes = fc.dictionary(fc.constantFrom(...Object.keys(right)), odd, {
-  minKeys: 1,
-  maxKeys: 3,
-})
+const keys = [...new Set([right, ...Object.values(CONFIGS)].flatMap(Object.keys))]
+const changes = fc.dictionary(fc.constantFrom(...keys), odd, { minKeys: 1, maxKeys: 3 })
+const configs = fc.constantFrom<JsonObject[]>(right, ...Object.values(CONFIGS))
 
 it('survives any values', () => {
   fc.assert(
-    fc.property(changes, (changed) => {
+    fc.property(configs, changes, (config, changed) => {
       // Through text, as a file would come: no NaN, no Infinity, no undefined.
-      const json = JSON.parse(JSON.stringify({ ...right, ...changed })) as JsonObject
+      const json = JSON.parse(JSON.stringify({ ...config, ...changed })) as JsonObject
       try {
-        const config = familyOf(json).config(json, json)
+        const read = familyOf(json).config(json, json)
         quantizationOf(json, 'lm_head')
-        if (config.headDim > 1024) return
-        const { inverseFrequencies, attentionFactor } = rotaryTable(config.rotary, config.headDim)
-        expect(Number.isFinite(attentionFactor)).toBe(true)
-        expect(inverseFrequencies.every(Number.isFinite)).toBe(true)
+        if (read.headDim > 1024) return
+        for (const { rotary } of read.attention) {
+          if (!rotary) continue
+          const { inverseFrequencies, attentionFactor } = rotaryTable(rotary, read.rotaryDimensions)
+          expect(Number.isFinite(attentionFactor)).toBe(true)
+          expect(inverseFrequencies.every(Number.isFinite)).toBe(true)
+        }
       } catch (error) {
         if (!(error instanceof EngineError)) throw error
         expect(error.code).toBe('model')

@@ -6,10 +6,35 @@
 import { z } from 'zod'
 import { EngineError } from '../errors.ts'
 import { isJsonObject, type JsonObject, show } from '../weights/json.ts'
-import type { RotaryConfig } from './rotary.ts'
+import type { RotaryConfig } from './rotary-config.ts'
+import type { TensorNames } from './tensor-names.ts'
 import { badKey } from './validate.ts'
 
 export type Activation = 'silu' | 'gelu' | 'gelu-tanh'
+
+/** How one layer attends. */
+export interface LayerAttention {
+  /** Tokens a query sees, itself included; null: all before it. */
+  readonly window: number | null
+  /** null: queries and keys are not turned. */
+  readonly rotary: RotaryConfig | null
+}
+
+/** A mixture of experts in place of the gated MLP (Shazeer et al. 2017). */
+export interface ExpertsConfig {
+  readonly count: number
+  /** Experts a token goes through. */
+  readonly chosen: number
+  /** Width of one expert. */
+  readonly intermediateSize: number
+  /** Whether the weights of the chosen ones are scaled to add up to 1. */
+  readonly renormalise: boolean
+  readonly routerBias: boolean
+  /** Biases on gate, up and down. */
+  readonly bias: boolean
+  /** gate = min(gate, limit), up = clamp(up, ±limit), y = (up + 1) · gate · sigmoid(alpha · gate), as gpt-oss has it. */
+  readonly clamp: { readonly limit: number; readonly alpha: number } | null
+}
 
 export interface DecoderConfig {
   hiddenSize: number
@@ -23,10 +48,42 @@ export interface DecoderConfig {
   vocabularySize: number
   /** Most positions the model was made for. */
   contextLength: number
-  /** Added to the mean square in RMS norms. */
+  /** `rms`: no mean is taken off and there is no bias; `layer`: LayerNorm. */
+  norm: 'rms' | 'layer'
+  /** Added to the mean square or the variance in norms. */
   normEps: number
+  /** Added to norm weights: 1 where the checkpoint holds what differs from 1. */
+  normOffset: 0 | 1
+  /** Norms of a block's input, of its output before it is added to the residual, or of both. */
+  normPlacement: 'before' | 'after' | 'both'
+  /** RMS norm of queries and keys before rotation, each head on its own or all heads together. */
+  queryKeyNorm: 'none' | 'head' | 'all'
   activation: Activation
-  rotary: RotaryConfig
+  /** down(act(gate) · up), or down(act(up)). */
+  mlp: 'gated' | 'plain'
+  experts: ExpertsConfig | null
+  /** Whether a layer has experts instead of an MLP: by layer, over and over; empty: every one, where there are any. */
+  sparse: readonly boolean[]
+  /** By layer, over and over. */
+  attention: readonly [LayerAttention, ...LayerAttention[]]
+  /** Dimensions of a head that are turned, from the first on; even. */
+  rotaryDimensions: number
+  /** Which dimensions are turned together: i and i + half, or 2i and 2i + 1. */
+  rotaryPairs: 'halves' | 'neighbours'
+  /** Whether an embedding of the position is added to the token's. */
+  learnedPositions: boolean
+  /** Factor on the products of queries and keys. */
+  attentionScale: number
+  /** Scores become cap · tanh(score / cap). */
+  attentionCap: number | null
+  /** Each head has a logit that takes its share of attention and brings no value. */
+  sinks: boolean
+  embeddingScale: number
+  /** Factor on what a block adds to the residual. */
+  residualScale: number
+  logitScale: number
+  /** Logits become cap · tanh(logit / cap). */
+  logitCap: number | null
   /** The head uses the embedding's weights when the checkpoint has none of its own. */
   tiedHead: boolean
   /** Biases on q, k and v. */
@@ -40,29 +97,15 @@ export interface DecoderConfig {
   eosIds: readonly number[]
 }
 
-/** Names of one layer's modules. */
-export interface LayerNames {
-  readonly attentionNorm: string
-  readonly q: string
-  readonly k: string
-  readonly v: string
-  readonly o: string
-  readonly mlpNorm: string
-  readonly gate: string
-  readonly up: string
-  readonly down: string
-}
+/** How layer `index` attends. */
+export const attentionAt = ({ attention }: DecoderConfig, index: number): LayerAttention =>
+  attention[index % attention.length] as LayerAttention
 
-/**
- * Names of checkpoint modules by role. A module is a path: its tensors are `${path}.weight`, `${path}.bias`, and,
- * when packed, `${path}.scales` and `${path}.biases`.
- */
-export interface TensorNames {
-  readonly embedding: string
-  readonly finalNorm: string
-  readonly head: string
-  layer(index: number): LayerNames
-}
+/** The experts of layer `index`, or null where it has an MLP. */
+export const expertsAt = (
+  { experts, sparse }: DecoderConfig,
+  index: number,
+): ExpertsConfig | null => (sparse.length === 0 || sparse[index % sparse.length] ? experts : null)
 
 /** A model family: data and two mappings, no behaviour of its own. */
 export interface Family {
@@ -74,7 +117,7 @@ export interface Family {
   readonly tensors: TensorNames
 }
 
-/** The names `hidden_act` may have. The three tanh forms are the same function, written differently. */
+/** The names an activation may have. The three tanh forms are the same function, written differently. */
 const ACTIVATIONS = {
   silu: 'silu',
   swish: 'silu',
@@ -85,7 +128,7 @@ const ACTIVATIONS = {
 } as const satisfies Record<string, Activation>
 
 const activationNames = Object.keys(ACTIVATIONS) as (keyof typeof ACTIVATIONS)[]
-/** Schema of `hidden_act`. */
+/** Schema of an activation. */
 export const activation = z
   .enum(activationNames, `one of ${activationNames.join(', ')}`)
   .transform((name): Activation => ACTIVATIONS[name])

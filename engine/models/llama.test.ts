@@ -1,11 +1,10 @@
-/** Llama's config: what it reads, what it refuses and how it says so; the choice of family; packed weights. */
+/** Llama's config: what it reads, what it refuses and how it says so; the choice of family. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { describeShared } from '../../test/shared-folder.ts'
 import { EngineError } from '../errors.ts'
 import type { JsonObject } from '../weights/json.ts'
-import { quantizationOf } from './config.ts'
 import { familyOf } from './index.ts'
 import { llama } from './llama.ts'
 
@@ -45,7 +44,24 @@ describe('llama.config', () => {
       contextLength: 8192,
       normEps: 1e-5,
       activation: 'silu',
-      rotary: { kind: 'default', theta: 100000 },
+      norm: 'rms',
+      normOffset: 0,
+      normPlacement: 'before',
+      queryKeyNorm: 'none',
+      mlp: 'gated',
+      experts: null,
+      sparse: [],
+      attention: [{ window: null, rotary: { kind: 'default', theta: 100000 } }],
+      rotaryDimensions: 64,
+      rotaryPairs: 'halves',
+      learnedPositions: false,
+      attentionScale: 0.125,
+      attentionCap: null,
+      sinks: false,
+      embeddingScale: 1,
+      residualScale: 1,
+      logitScale: 1,
+      logitCap: null,
       tiedHead: true,
       attentionBias: false,
       outputBias: false,
@@ -124,7 +140,10 @@ describe('llama.config', () => {
       { eos_token_id: 49152 },
       '"eos_token_id" is 49152, expected below vocab_size, 49152',
     ],
-    'an unknown rotation': [{ rope_scaling: { type: 'su' } }, 'expected one of default, linear'],
+    'an unknown rotation': [
+      { rope_scaling: { type: 'dynamic' } },
+      'expected one of default, linear',
+    ],
   }
   for (const [what, [changes, message]] of Object.entries(REFUSED)) {
     it(`refuses ${what}`, () => {
@@ -159,7 +178,7 @@ describe('familyOf', () => {
     const read = () => familyOf({ architectures: ['MambaForCausalLM'] })
     expect(read).toThrow(EngineError)
     expect(read).toThrow(
-      'architecture "MambaForCausalLM" is not supported; supported: LlamaForCausalLM',
+      'architecture "MambaForCausalLM" is not supported; supported: LlamaForCausalLM, MistralForCausalLM',
     )
   })
 
@@ -167,53 +186,6 @@ describe('familyOf', () => {
     expect(() => familyOf({})).toThrow('"architectures" is missing, expected a list')
     expect(() => familyOf({ architectures: [] })).toThrow('"architectures" is []')
     expect(() => familyOf({ architectures: [3] })).toThrow('"architectures" is [3]')
-  })
-})
-
-describe('quantizationOf', () => {
-  const settings = {
-    group_size: 64,
-    bits: 4,
-    'model.embed_tokens': { group_size: 32, bits: 8 },
-    lm_head: false,
-    'model.norm': true,
-  }
-
-  it('honours overrides, in either key', () => {
-    for (const config of [{ quantization: settings }, { quantization_config: settings }]) {
-      const four = { kind: 'affine', bits: 4, groupSize: 64 }
-      expect(quantizationOf(config, 'model.layers.0.mlp.up_proj')).toEqual(four)
-      expect(quantizationOf(config, 'model.norm')).toEqual(four)
-      expect(quantizationOf(config, 'lm_head')).toBeNull()
-      expect(quantizationOf(config, 'model.embed_tokens')).toEqual({
-        kind: 'affine',
-        bits: 8,
-        groupSize: 32,
-      })
-    }
-    expect(quantizationOf({}, 'lm_head')).toBeNull()
-    expect(quantizationOf({ quantization_config: null }, 'lm_head')).toBeNull()
-  })
-
-  it('names methods that are not supported', () => {
-    for (const quant_method of ['gptq', 'awq', 'compressed-tensors', 'fp8', 'bitsandbytes']) {
-      const read = () => quantizationOf({ quantization_config: { quant_method, bits: 4 } }, 'x')
-      expect(read).toThrow(EngineError)
-      expect(read).toThrow(`"quantization_config.quant_method" is "${quant_method}"`)
-    }
-  })
-
-  it('refuses other bits, groups, modes and shapes of settings', () => {
-    const read = (quantization: JsonObject | string) => () => quantizationOf({ quantization }, 'x')
-    expect(read({ bits: 3, group_size: 64 })).toThrow('"quantization.bits" is 3, expected 4 or 8')
-    expect(read({ bits: 4, group_size: 16 })).toThrow('"quantization.group_size" is 16')
-    expect(read({ bits: 4 })).toThrow('"quantization.group_size" is missing')
-    expect(read({ bits: 4, group_size: 32, mode: 'mxfp4' })).toThrow(
-      '"quantization.mode" is "mxfp4"',
-    )
-    expect(read({ bits: 4, group_size: 32, x: { bits: 8 } })).toThrow('"quantization.x.group_size"')
-    expect(read({ bits: 4, group_size: 32, x: 8 })).toThrow('"quantization.x" is 8')
-    expect(read('4bit')).toThrow('"quantization" is "4bit"')
   })
 })
 
@@ -228,7 +200,7 @@ describeShared('the golden configs', (shared) => {
       const config = json('config.json')
       const read = familyOf(config).config(config, json('generation_config.json'))
       expect(read).toMatchObject({ hiddenSize: 64, headDim: 16, layers: 3, eosIds: [2] })
-      expect(read.rotary.kind).toBe(
+      expect(read.attention[0].rotary?.kind).toBe(
         { 'llama3-rope': 'llama3', 'llama-yarn': 'yarn', 'llama-linear-rope': 'linear' }[folder] ??
           'default',
       )

@@ -5,7 +5,8 @@
 import { describe, expect, it } from 'vitest'
 import { EngineError } from '../errors.ts'
 import type { JsonObject } from '../weights/json.ts'
-import { parseRotary, type RotaryConfig, rotaryTable } from './rotary.ts'
+import { rotaryTable } from './rotary.ts'
+import { parseRotary, type RotaryConfig } from './rotary-config.ts'
 
 const base = { max_position_embeddings: 2048 }
 const llama31 = {
@@ -196,8 +197,8 @@ describe('parseRotary', () => {
   const llama3 = { rope_type: 'llama3', ...llama31 }
   const REFUSED: Record<string, [JsonObject, string]> = {
     'an unknown type': [
-      { rope_scaling: { rope_type: 'longrope' } },
-      'config.json: "rope_scaling.rope_type" is "longrope", expected one of default, linear, llama3, yarn',
+      { rope_scaling: { rope_type: 'dynamic' } },
+      'config.json: "rope_scaling.rope_type" is "dynamic", expected one of default, linear, llama3, yarn, longrope',
     ],
     'a type that is no text': [{ rope_scaling: { type: 3 } }, '"rope_scaling.rope_type" is 3'],
     'no factor': [
@@ -239,7 +240,6 @@ describe('parseRotary', () => {
       { rope_parameters: { full_attention: { rope_type: 'default' } } },
       '"rope_parameters.full_attention" is an object, expected one rotation for all layers',
     ],
-    'a partial rotation': [{ partial_rotary_factor: 0.5 }, '"partial_rotary_factor" is 0.5'],
   }
   for (const [what, [json, message]] of Object.entries(REFUSED)) {
     it(`refuses ${what}`, () => {

@@ -10,15 +10,20 @@ const COUNT = 'a positive integer'
 /** 1, 2, 3, … */
 export const positiveInteger = z.int(COUNT).positive(COUNT)
 
+const INDEX = 'an integer from 0 on'
+/** 0, 1, 2, … */
+export const nonNegativeInteger = z.int(INDEX).nonnegative(INDEX)
+
 const AMOUNT = 'a positive number'
 /** Above zero, finite. */
 export const positiveNumber = z.number(AMOUNT).positive(AMOUNT)
 
-/** true or false; false when the key is absent or null. */
-export const flag = z
-  .boolean('true or false')
-  .nullish()
-  .transform((value) => value ?? false)
+/** true or false; `absent` when the key is absent or null. */
+export const flagOr = (absent: boolean) =>
+  z
+    .boolean('true or false')
+    .nullish()
+    .transform((value) => value ?? absent)
 
 const ID = 'a token id, a list of them, or null'
 /** One id, several, or none; always gives a list. */

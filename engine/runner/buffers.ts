@@ -3,14 +3,13 @@ import {
   DETAIL_WORDS,
   type Device,
   kvPageBytes,
-  PAGE,
   paddedHalf,
   ROW_TILE,
   roundUp,
   SETTINGS_BYTES,
 } from '../../kernels/index.ts'
 import type { DecoderConfig } from '../models/config.ts'
-import { rotaryTable } from '../models/rotary.ts'
+import { rotaryBuffers } from './rotary-buffers.ts'
 import type { Sizes } from './sizes.ts'
 
 /** Steps whose ids may be on their way to the host. */
@@ -23,11 +22,18 @@ export interface ModelBuffers {
   readonly q: GPUBuffer
   /** Keys and values of a step before they are quantized; only for a KV cache of int8. */
   readonly fresh: GPUBuffer | null
+  /** Queries, keys and values before queries and keys are normed; only where they are. */
+  readonly projected: GPUBuffer | null
   readonly attended: GPUBuffer
+  /** What a block comes to before its norm; only where there is one. */
+  readonly branch: GPUBuffer | null
   readonly gated: GPUBuffer
+  /** Which experts rows go through; only where there are any. */
+  readonly routing: { readonly logits: GPUBuffer; readonly routes: GPUBuffer } | null
   readonly headInput: GPUBuffer
   readonly logits: GPUBuffer
-  readonly rotary: GPUBuffer
+  /** One a layer; layers with the same rotation share it. */
+  readonly rotary: readonly GPUBuffer[]
   /** One a layer. */
   readonly kv: readonly GPUBuffer[]
   readonly rows: GPUBuffer
@@ -73,22 +79,6 @@ const stagingWords = ({ rows, picks, slots }: Sizes): number =>
 
 export const maskWords = (vocabulary: number): number => Math.ceil(vocabulary / 32)
 
-/** Cosine and sine of every position and pair, in f32 angles as the reference computes them: [positions, headDim / 2]. */
-function rotations(config: DecoderConfig, positions: number): Float32Array {
-  const { inverseFrequencies, attentionFactor } = rotaryTable(config.rotary, config.headDim)
-  const half = inverseFrequencies.length
-  const table = new Float32Array(positions * half * 2)
-  for (let position = 0; position < positions; position++) {
-    inverseFrequencies.forEach((frequency, i) => {
-      const angle = Math.fround(position * frequency)
-      const at = (position * half + i) * 2
-      table[at] = Math.cos(angle) * attentionFactor
-      table[at + 1] = Math.sin(angle) * attentionFactor
-    })
-  }
-  return table
-}
-
 /** Throws GpuError when the adapter has no room. */
 export async function createModelBuffers(
   device: Device,
@@ -110,8 +100,8 @@ export async function createModelBuffers(
   for (let i = 0; i < config.layers; i++) {
     kv.push(await memory.storage(`layer ${i} kv`, 'kv-cache', sizes.pages * pageBytes))
   }
-  const rotary = rotations(config, sizes.pagesPerSequence * PAGE)
-  const buffers: ModelBuffers = {
+  const { experts } = config
+  return {
     hidden: await floats('hidden', rows * hiddenStride),
     normed: await floats('normed', rows * hiddenStride),
     q: await floats('queries', rows * heads * paddedHalf(headDim) * 2),
@@ -119,19 +109,32 @@ export async function createModelBuffers(
       sizes.kv === 'int8'
         ? await floats('keys and values', rows * 2 * kvHeads * paddedHalf(headDim) * 2)
         : null,
+    projected:
+      config.queryKeyNorm === 'none'
+        ? null
+        : await floats('projected', rows * roundUp((heads + 2 * kvHeads) * headDim, 32)),
     attended: await floats('attended', rows * roundUp(heads * headDim, 32)),
-    gated: await floats('gated', rows * roundUp(config.intermediateSize, 32)),
+    branch: config.normPlacement === 'before' ? null : await floats('branch', rows * hiddenStride),
+    gated: await floats('gated', rows * gatedFloats(config)),
+    routing: experts && {
+      logits: await floats('router logits', rows * roundUp(experts.count, 32)),
+      routes: await words('routes', rows * experts.chosen * 2),
+    },
     headInput: await floats('head input', picks * hiddenStride),
     logits: await floats('logits', sizes.picks * config.vocabularySize),
-    rotary: await floats('rotary', rotary.length),
+    rotary: await rotaryBuffers(device, config, sizes),
     kv,
     rows: await words('rows', rows * 4),
     tiles: await words('tiles', rows * 4),
     headSource: await words('head source', picks),
     picks: await words('picks', picks * 4),
   }
-  memory.write(buffers.rotary, 0, rotary)
-  return buffers
+}
+
+/** A row's gated values: of its MLP, or of all experts that it goes through. */
+function gatedFloats({ intermediateSize, experts }: DecoderConfig): number {
+  const own = roundUp(intermediateSize, 32)
+  return experts ? Math.max(own, experts.chosen * roundUp(experts.intermediateSize, 32)) : own
 }
 
 /** Throws GpuError when the adapter has no room. */

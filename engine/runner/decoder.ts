@@ -1,58 +1,47 @@
 /**
- * The one decoder graph: a config, weights and buffers → dispatches. Per layer: norm, qkv with rotation and KV write,
- * attention, output projection onto the residual, norm, gated MLP, down projection onto the residual: seven (and one that
- * quantizes keys and values where the KV cache is int8).
+ * The one decoder graph: a config, weights and buffers → dispatches. Per layer of Llama: norm, qkv with rotation and KV
+ * write, attention, output projection onto the residual, norm, gated MLP, down projection onto the residual: seven (and one
+ * that quantizes keys and values where the KV cache is int8). What the config's switches add takes dispatches of its own:
+ * norms of queries and keys one, norms after blocks one each, experts two for their choice.
  */
 import {
   type Device,
   type Dispatch,
-  formsOf,
-  type Kernel,
   kernels,
-  type MatmulShape,
-  type MatmulTuning,
   type Pipelines,
   Recorder,
   roundUp,
-  type Shape,
-  type Tuning,
-  type Tunings,
 } from '../../kernels/index.ts'
-import type { DecoderConfig } from '../models/config.ts'
 import type { Matrix } from '../weights/load.ts'
-import type { LayerWeights, ModelWeights } from '../weights/model-weights.ts'
-import type { ModelBuffers, SequenceBuffers } from './buffers.ts'
+import type { LayerWeights, Norm } from '../weights/model-weights.ts'
+import { Attention } from './attention.ts'
+import type { DecoderParts } from './decoder-parts.ts'
 import { DecoderDispatches, type Stage } from './dispatches.ts'
-import type { Sizes } from './sizes.ts'
-
-export interface DecoderParts {
-  readonly config: DecoderConfig
-  readonly weights: ModelWeights
-  readonly buffers: ModelBuffers
-  readonly sequences: SequenceBuffers
-  readonly sizes: Sizes
-  readonly tunings: Tunings
-}
+import { Experts } from './experts.ts'
+import { type Output, PLAIN_OUTPUT, Stages } from './stages.ts'
 
 export class Decoder {
   readonly #parts: DecoderParts
   readonly #device: Device
   readonly #recorder: Recorder
+  readonly #stages: Stages
 
   constructor(device: Device, pipelines: Pipelines, parts: DecoderParts) {
     this.#parts = parts
     this.#device = device
     this.#recorder = new Recorder(device, pipelines)
+    this.#stages = new Stages(this.#recorder, parts.tunings)
   }
 
   /** Compiles and binds everything. Throws GpuError that names the kernel. */
   async record(onPipeline: (done: number, total: number) => void): Promise<DecoderDispatches> {
-    const { layers } = this.#parts.weights
-    // The pipelines of one layer, embedding, head and sampling side by side: drivers take long.
+    const { config, weights } = this.#parts
+    // The pipelines of one layer of each kind, embedding, head and sampling side by side: drivers take long.
+    const kinds = Math.max(config.attention.length, config.sparse.length)
     this.#recorder.startCollecting()
-    await this.#graph(layers.slice(0, 1))
+    await this.#graph(weights.layers.slice(0, kinds))
     await this.#recorder.finishCollecting(onPipeline)
-    return this.#graph(layers)
+    return this.#graph(weights.layers)
   }
 
   async #graph(layers: readonly LayerWeights[]): Promise<DecoderDispatches> {
@@ -66,130 +55,122 @@ export class Decoder {
   }
 
   async #embed(): Promise<Stage> {
-    const { weights, buffers, sequences } = this.#parts
+    const { weights, buffers, sequences, config } = this.#parts
     const { format, columns, parts } = weights.embedding
+    const scale = config.embeddingScale
+    const positions = weights.positions ? { positions: weights.positions } : {}
     const dispatches = await Promise.all(
-      parts.map((part) => {
-        const shape = { format, columns, batch: 1, rows: part.rows, start: part.start }
-        return this.#record(kernels.embed, shape, {
-          ...part.buffers,
-          rows: buffers.rows,
-          latest: sequences.latest,
-          y: buffers.hidden,
-        })
+      parts.map(({ rows, start, buffers: part }) => {
+        const shape = { format, columns, batch: 1, rows, start, scale }
+        return this.#stages.record(
+          kernels.embed,
+          { ...shape, positions: weights.positions ? 1 : 0 },
+          {
+            ...part,
+            ...positions,
+            rows: buffers.rows,
+            latest: sequences.latest,
+            y: buffers.hidden,
+          },
+        )
       }),
     )
     return () => dispatches
   }
 
+  /** Each block reads the residual, normed or not, and adds to it, normed or not. */
   async #layer(layer: LayerWeights, index: number): Promise<Stage[]> {
-    const { buffers, sequences, sizes, config } = this.#parts
-    const { heads, kvHeads, headDim, activation } = config
-    const { hidden, normed, q, attended, gated, rotary, rows, fresh } = buffers
-    const { kv, pagesPerSequence: pages } = sizes
-    const cache = buffers.kv[index] as GPUBuffer
-    const store = fresh ? { fresh } : { kv_cache: cache }
+    const { buffers } = this.#parts
+    const x = layer.attentionNorm ? buffers.normed : buffers.hidden
+    const inner = layer.mlpNorm ? buffers.normed : buffers.hidden
+    const attention = new Attention(this.#stages, this.#parts, layer, index)
     return [
-      await this.#norm(hidden, layer.attentionNorm, sequences.identity, normed),
-      await this.#product(
-        kernels.qkv,
-        layer.qkv,
-        (part) => ({ ...part, heads, kvHeads, headDim, kv, pages }),
-        { ...store, x: normed, rows, rotary, q },
-      ),
-      ...(fresh ? [await this.#quantize(fresh, cache)] : []),
-      await this.#attention(cache),
-      await this.#linear(layer.o, attended, hidden, roundUp(config.hiddenSize, 32), 1),
-      await this.#norm(hidden, layer.mlpNorm, sequences.identity, normed),
-      await this.#product(
-        kernels.gateUp,
-        layer.gateUp,
-        (part) => ({ ...part, activation, stride: roundUp(config.intermediateSize, 32) }),
-        { x: normed, y: gated },
-      ),
-      await this.#linear(layer.down, gated, hidden, roundUp(config.hiddenSize, 32), 1),
+      ...(await this.#preNorm(layer.attentionNorm)),
+      ...(await attention.heads(x)),
+      await attention.attend(),
+      ...(await this.#onto(layer.attentionPostNorm, (y, add) =>
+        this.#toHidden(layer.o, buffers.attended, y, add),
+      )),
+      ...(await this.#preNorm(layer.mlpNorm)),
+      ...(await this.#mlp(layer, inner)),
     ]
   }
 
-  async #quantize(fresh: GPUBuffer, cache: GPUBuffer): Promise<Stage> {
+  async #mlp(layer: LayerWeights, x: GPUBuffer): Promise<Stage[]> {
     const { buffers, config } = this.#parts
-    const { kvHeads, headDim } = config
-    const shape = { batch: 1, kvHeads, headDim, pages: 0 }
-    const { rows } = buffers
-    const dispatch = await this.#record(kernels.kvStore, shape, { rows, fresh, kv_cache: cache })
-    return () => [dispatch]
+    const { mlp } = layer
+    const onto = (stages: (y: GPUBuffer, add: 0 | 1) => Promise<Stage>): Promise<Stage[]> =>
+      this.#onto(layer.mlpPostNorm, stages)
+    if (mlp.kind === 'experts') {
+      const experts = new Experts(this.#stages, buffers, config, mlp)
+      return [...(await experts.gated(x)), ...(await onto((y, add) => experts.down(y, add)))]
+    }
+    const { gated: y } = buffers
+    const { activation, intermediateSize } = config
+    const stride = roundUp(intermediateSize, 32)
+    const first =
+      mlp.kind === 'plain'
+        ? this.#stages.linear(mlp.up, x, y, stride, 0, { ...PLAIN_OUTPUT, output: activation })
+        : this.#stages.product(
+            kernels.gateUp,
+            mlp.gateUp,
+            (part) => ({ ...part, activation, stride }),
+            { x, y },
+          )
+    return [await first, ...(await onto((to, add) => this.#toHidden(mlp.down, y, to, add)))]
   }
 
-  async #attention(cache: GPUBuffer): Promise<Stage> {
-    const { buffers, sequences, sizes, config, tunings } = this.#parts
-    const { heads, kvHeads, headDim } = config
-    const scale = headDim ** -0.5
-    const { kv, pagesPerSequence: pages } = sizes
-    const shape = { batch: 1, tiles: 1, tileRows: 1, heads, kvHeads, headDim, scale, kv, pages }
-    const tuned = tunings.of(kernels.attention, shape)
-    const shapes = formsOf(kernels.attention, shape)
-    const record = (form: 'one' | 'several'): Promise<Dispatch> =>
-      this.#recorder.record(kernels.attention, shapes[form], tuned[form], {
-        q: buffers.q,
-        rows: buffers.rows,
-        page_table: sequences.pageTable,
-        tiles: buffers.tiles,
-        y: buffers.attended,
-        kv_cache: cache,
-      })
-    const by = { one: [await record('one')], several: [await record('several')] }
-    return ({ attention }) => by[attention]
+  async #preNorm(norm: Norm | null): Promise<Stage[]> {
+    const { buffers, sequences } = this.#parts
+    const { hidden: x, normed: y } = buffers
+    return norm ? [await this.#norm(norm, { x, source: sequences.identity, y }, 0)] : []
   }
 
-  async #norm(x: GPUBuffer, weight: GPUBuffer, source: GPUBuffer, y: GPUBuffer): Promise<Stage> {
-    const { hiddenSize: columns, normEps: eps } = this.#parts.config
-    const shape = { rows: 1, columns, eps }
-    const dispatch = await this.#record(kernels.rmsNorm, shape, { x, weight, source, y })
-    return () => [dispatch]
+  /** A block's last product onto the residual, through a norm where there is one. */
+  async #onto(
+    norm: Norm | null,
+    product: (y: GPUBuffer, add: 0 | 1) => Promise<Stage>,
+  ): Promise<Stage[]> {
+    const { buffers, sequences } = this.#parts
+    const { hidden, branch } = buffers
+    if (!norm || !branch) return [await product(hidden, 1)]
+    const bound = { x: branch, source: sequences.identity, y: hidden }
+    return [await product(branch, 0), await this.#norm(norm, bound, 1)]
   }
 
-  /** One dispatch for each part of a matrix. */
-  async #product<S extends MatmulShape>(
-    kernel: Kernel<S, MatmulTuning>,
-    matrix: Matrix,
-    shapeOf: (part: MatmulShape) => S,
-    buffers: Readonly<Record<string, GPUBuffer>>,
+  #toHidden(matrix: Matrix, x: GPUBuffer, y: GPUBuffer, add: 0 | 1): Promise<Stage> {
+    const { hiddenSize, residualScale: factor } = this.#parts.config
+    const output: Output = factor === 1 ? PLAIN_OUTPUT : { output: 'scaled', factor, cap: 0 }
+    return this.#stages.linear(matrix, x, y, roundUp(hiddenSize, 32), add, output)
+  }
+
+  #norm(
+    norm: Norm,
+    bound: { x: GPUBuffer; source: GPUBuffer; y: GPUBuffer },
+    add: 0 | 1,
   ): Promise<Stage> {
-    const { format, columns, parts, bias } = matrix
-    const inForm = (form: 'one' | 'several'): Promise<Dispatch[]> =>
-      Promise.all(
-        parts.map(({ rows, start, buffers: own }) => {
-          const shape = shapeOf({ format, columns, batch: 1, rows, start })
-          const tuning = this.#parts.tunings.of(kernel, shape)[form]
-          const bound = { ...own, ...buffers, bias }
-          return this.#recorder.record(kernel, formsOf(kernel, shape)[form], tuning, bound)
-        }),
-      )
-    const by = { one: await inForm('one'), several: await inForm('several') }
-    return ({ product }) => by[product]
-  }
-
-  #linear(matrix: Matrix, x: GPUBuffer, y: GPUBuffer, stride: number, add: number): Promise<Stage> {
-    const total = matrix.rows
-    return this.#product(kernels.linear, matrix, (part) => ({ ...part, add, stride, total }), {
-      x,
-      y,
-    })
+    const { hiddenSize: columns, normEps: eps } = this.#parts.config
+    return this.#stages.norm(norm, { columns, eps, add }, bound)
   }
 
   async #head(): Promise<Stage[]> {
     const { weights, buffers, config } = this.#parts
-    const { hidden, headSource, headInput, logits } = buffers
+    const { hidden: x, headSource: source, headInput: y, logits } = buffers
+    const { vocabularySize, logitScale: factor, logitCap: cap } = config
+    const output: Output =
+      cap !== null
+        ? { output: 'capped', factor, cap }
+        : { ...PLAIN_OUTPUT, output: factor === 1 ? 'plain' : 'scaled', factor }
     return [
-      await this.#norm(hidden, weights.finalNorm, headSource, headInput),
-      await this.#linear(weights.head, headInput, logits, config.vocabularySize, 0),
+      await this.#norm(weights.finalNorm, { x, source, y }, 0),
+      await this.#stages.linear(weights.head, y, logits, vocabularySize, 0, output),
     ]
   }
 
   #countTokens(): Promise<Dispatch> {
     const { entries, latest, counts } = this.#parts.sequences
     const shape = { batch: 1, vocabulary: this.#parts.config.vocabularySize }
-    return this.#record(kernels.countTokens, shape, { entries, latest, counts })
+    return this.#stages.record(kernels.countTokens, shape, { entries, latest, counts })
   }
 
   #sample(): Promise<Dispatch> {
@@ -198,7 +179,7 @@ export class Decoder {
     const { logits, rows, picks } = buffers
     const shape = { batch: 1, vocabulary: config.vocabularySize, mode: 'plain' as const }
     const bound = { logits, counts, bias, mask, rows, picks, settings, latest }
-    return this.#record(kernels.sample, shape, bound)
+    return this.#stages.record(kernels.sample, shape, bound)
   }
 
   #logprobs(): Promise<Dispatch> {
@@ -206,15 +187,6 @@ export class Decoder {
     const { wanted, latest, details } = sequences
     const { logits, picks } = buffers
     const shape = { batch: 1, vocabulary: config.vocabularySize }
-    return this.#record(kernels.logprobs, shape, { logits, picks, wanted, latest, details })
-  }
-
-  #record<S extends Shape, T extends Tuning>(
-    kernel: Kernel<S, T>,
-    shape: S,
-    buffers: Readonly<Record<string, GPUBuffer>>,
-  ): Promise<Dispatch> {
-    const { one: tuning } = this.#parts.tunings.of(kernel, shape)
-    return this.#recorder.record(kernel, shape, tuning, buffers)
+    return this.#stages.record(kernels.logprobs, shape, { logits, picks, wanted, latest, details })
   }
 }

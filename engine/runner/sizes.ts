@@ -90,13 +90,21 @@ function contextOf(
   kv: KvType,
 ): number {
   const most = Math.min(config.contextLength, fits)
-  if (asked === undefined) return Math.min(most, DEFAULT_CONTEXT)
+  if (asked === undefined) return Math.min(most, DEFAULT_CONTEXT, trainedContext(config))
   const why =
     most === fits
       ? `one layer's ${kv} KV cache must fit a binding of the adapter`
       : "the model's own context"
   return whole('contextLength', asked, 1, most, why)
 }
+
+/** Longrope has other frequencies for longer contexts, and is at its best in the original one where that is enough. */
+const trainedContext = ({ attention }: DecoderConfig): number =>
+  Math.min(
+    ...attention.map(({ rotary }) =>
+      rotary?.kind === 'longrope' ? rotary.originalContextLength : Number.POSITIVE_INFINITY,
+    ),
+  )
 
 /** Pages for the KV memory, at least for one sequence of full length. */
 function pagesOf(

@@ -4,16 +4,24 @@
  * matrix is packed, where the head lies, how many parameters there are) it hands on.
  */
 import { EngineError } from '../errors.ts'
-import {
-  type DecoderConfig,
-  type QuantizationConfig,
-  quantizationOf,
-  type TensorNames,
-} from '../models/config.ts'
+import { type DecoderConfig, type QuantizationConfig, quantizationOf } from '../models/config.ts'
+import { type TensorNames, withoutPrefix } from '../models/tensor-names.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { show } from './json.ts'
+import { layerSource } from './layout.ts'
 import { nearNames } from './near-names.ts'
 import type { TensorInfo } from './safetensors.ts'
+import {
+  biasOf,
+  type LayerSource,
+  type MatrixSource,
+  matrixOf,
+  normOf,
+  type StoredRows,
+  storedShape,
+  tensorOf,
+  type VectorSource,
+} from './sources.ts'
 
 /** Weights as plain numbers. */
 export interface FloatFormat {
@@ -29,6 +37,8 @@ export interface CheckedTensors {
   formats: ReadonlyMap<string, WeightFormat>
   /** Numbers in the model, before packing; a tied head counts once. */
   parameters: number
+  /** The family's, as this checkpoint spells them. */
+  names: TensorNames
 }
 
 /** Left behind by old exports, and recomputed by everybody. */
@@ -37,37 +47,53 @@ const HARMLESS = /(^|\.)rotary_emb\.(inv_freq|cos_cached|sin_cached)$/
 const MOST = 6
 
 /**
- * @param names of the model's family
+ * @param family names of the model's family
  * @throws EngineError('model') naming the folder and each tensor that is missing, unexpected, or of a wrong shape or
  *   type, with what was found and expected
  */
 export function checkTensors(
   checkpoint: Checkpoint,
   config: DecoderConfig,
-  names: TensorNames,
+  family: TensorNames,
 ): CheckedTensors {
-  const check = new TensorCheck(checkpoint)
-  const { hiddenSize: hidden, vocabularySize: vocabulary, intermediateSize: inner } = config
-  const queries = config.heads * config.headDim
-  const keys = config.kvHeads * config.headDim
-  check.matrix(names.embedding, vocabulary, hidden, false)
-  for (let i = 0; i < config.layers; i++) {
-    const layer = names.layer(i)
-    check.vector(`${layer.attentionNorm}.weight`, hidden)
-    check.matrix(layer.q, queries, hidden, config.attentionBias)
-    check.matrix(layer.k, keys, hidden, config.attentionBias)
-    check.matrix(layer.v, keys, hidden, config.attentionBias)
-    check.matrix(layer.o, hidden, queries, config.outputBias)
-    check.vector(`${layer.mlpNorm}.weight`, hidden)
-    check.matrix(layer.gate, inner, hidden, config.mlpBias)
-    check.matrix(layer.up, inner, hidden, config.mlpBias)
-    check.matrix(layer.down, hidden, inner, config.mlpBias)
-  }
-  check.vector(`${names.finalNorm}.weight`, hidden)
+  const names = spelling(checkpoint, family)
+  const check = new TensorCheck(checkpoint, names.ignored)
+  const { hiddenSize: hidden, vocabularySize: vocabulary } = config
+  check.matrix(matrixOf('', names.embedding, vocabulary, hidden))
+  if (names.positions) check.matrix(matrixOf('', names.positions, config.contextLength, hidden))
+  for (let i = 0; i < config.layers; i++) checkLayer(check, layerSource(config, names, i))
+  const { weight, bias } = normOf(names.finalNorm, config)
+  check.vectors(weight, bias)
   // A head of its own is used even where the config says tied: it is then either a copy or the truth.
   const isTied = config.tiedHead && !checkpoint.has(`${names.head}.weight`)
-  if (!isTied) check.matrix(names.head, vocabulary, hidden, false)
-  return check.finish(isTied ? names.embedding : names.head)
+  if (!isTied) check.matrix(matrixOf('', names.head, vocabulary, hidden))
+  return { ...check.finish(), head: isTied ? names.embedding : names.head, names }
+}
+
+/** With or without the prefix that checkpoints of the model without its head leave off. */
+function spelling(checkpoint: Checkpoint, family: TensorNames): TensorNames {
+  const bare = withoutPrefix(family)
+  const isBare =
+    !checkpoint.has(`${family.embedding}.weight`) && checkpoint.has(`${bare.embedding}.weight`)
+  return isBare ? bare : family
+}
+
+function checkLayer(check: TensorCheck, layer: LayerSource): void {
+  for (const norm of [
+    layer.attentionNorm,
+    layer.attentionPostNorm,
+    layer.mlpNorm,
+    layer.mlpPostNorm,
+  ]) {
+    if (norm) check.vectors(norm.weight, norm.bias)
+  }
+  check.vectors(layer.queryNorm, layer.keyNorm, layer.sinks)
+  check.matrix(layer.qkv)
+  check.matrix(layer.o)
+  const { mlp } = layer
+  if (mlp.kind === 'experts') check.matrix(mlp.router)
+  check.matrix(mlp.kind === 'plain' ? mlp.up : mlp.gateUp)
+  check.matrix(mlp.down)
 }
 
 class TensorCheck {
@@ -77,43 +103,66 @@ class TensorCheck {
   readonly #faults: string[] = []
   #parameters = 0
 
-  constructor(checkpoint: Checkpoint) {
+  readonly #ignored: readonly RegExp[]
+
+  constructor(checkpoint: Checkpoint, ignored: RegExp | undefined) {
     this.#checkpoint = checkpoint
+    this.#ignored = ignored ? [HARMLESS, ignored] : [HARMLESS]
   }
 
-  /** A vector of plain numbers. */
-  vector(name: string, length: number): void {
-    this.#parameters += length
-    this.#floats(name, [length])
+  /** Vectors of plain numbers, as far as there are any. */
+  vectors(...all: readonly (VectorSource | null)[]): void {
+    for (const one of all) if (one) this.#numbers(one.name, [one.length])
   }
 
-  /** A matrix of `rows` × `columns`, packed or not, and its bias. */
-  matrix(path: string, rows: number, columns: number, hasBias: boolean): void {
-    this.#parameters += rows * columns
-    if (hasBias) this.vector(`${path}.bias`, rows)
+  /** The stored matrices that a matrix is put together of, packed or not, and their biases. */
+  matrix({ modules, columns }: MatrixSource): void {
+    const whole = new Map<string, StoredRows>()
+    for (const module of modules) {
+      const before = whole.get(module.path)
+      const rows = Math.max(before?.rows ?? 0, module.first + module.rows)
+      whole.set(module.path, { ...module, first: 0, rows })
+    }
+    for (const module of whole.values()) this.#module(module, columns)
+  }
+
+  #module(module: StoredRows, columns: number): void {
+    const { path, rows, stack } = module
+    const tensor = tensorOf(module)
+    const bias = biasOf(module)
+    const shape = storedShape(module, columns)
+    this.#parameters += shape.reduce((a, b) => a * b, 1)
+    if (bias) this.#numbers(bias, stack ? [stack.count, rows] : [rows])
     const stated = quantizationOf(this.#checkpoint.config, path)
-    const isPacked =
-      this.#checkpoint.has(`${path}.scales`) || this.#find(`${path}.weight`)?.dtype === 'U32'
+    const isPacked = this.#checkpoint.has(`${path}.scales`) || this.#find(tensor)?.dtype === 'U32'
     if (!isPacked) {
-      const dtype = this.#floats(`${path}.weight`, [rows, columns])
+      const dtype = this.#floats(tensor, shape)
       if (dtype) this.#formats.set(path, { kind: 'float', dtype })
+    } else if (module.transposed || stack) {
+      this.#see(tensor)
+      this.#fault(`"${tensor}" is packed; expected F32, F16 or BF16, as it is stored by columns`)
     } else if (stated) {
       this.#affine(path, rows, columns, stated)
     } else {
       this.#see(`${path}.scales`)
       this.#see(`${path}.biases`)
-      this.#see(`${path}.weight`)
+      this.#see(tensor)
       this.#fault(
-        `"${path}.weight" is packed, but config.json has no "quantization" (bits, group_size) for it`,
+        `"${tensor}" is packed, but config.json has no "quantization" (bits, group_size) for it`,
       )
     }
   }
 
+  #numbers(name: string, shape: readonly number[]): void {
+    this.#parameters += shape.reduce((a, b) => a * b, 1)
+    this.#floats(name, shape)
+  }
+
   /** Throws all faults at once, or gives what was learnt. */
-  finish(head: string): CheckedTensors {
+  finish(): Pick<CheckedTensors, 'formats' | 'parameters'> {
     const extra = this.#checkpoint
       .names()
-      .filter((name) => !this.#seen.has(name) && !HARMLESS.test(name))
+      .filter((name) => !this.#seen.has(name) && !this.#ignored.some((one) => one.test(name)))
     if (extra.length > 0 && this.#faults.length === 0) {
       const more = extra.length > MOST ? ` and ${extra.length - MOST} more` : ''
       const shown = extra.slice(0, MOST).map((name) => show(name))
@@ -122,7 +171,7 @@ class TensorCheck {
       )
     }
     if (this.#faults.length > 0) throw this.#error()
-    return { head, formats: this.#formats, parameters: this.#parameters }
+    return { formats: this.#formats, parameters: this.#parameters }
   }
 
   #affine(path: string, rows: number, columns: number, format: QuantizationConfig): void {

@@ -13,19 +13,10 @@ import {
 import { EngineError } from '../errors.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import type { WeightFormat } from './expected.ts'
-import { copyRow, encodeAs, type Place, packRows, runsOf } from './rows.ts'
+import { byModule, copyRow, encodeAs, packRows, runsOf } from './rows.ts'
+import { biasOf, type MatrixSource, type StoredRows, tensorOf } from './sources.ts'
+import { StoredReader } from './stored-reader.ts'
 import { readFloats } from './vectors.ts'
-
-export interface MatrixSource {
-  readonly label: string
-  readonly modules: readonly string[]
-  readonly columns: number
-  /** Rows of the fused matrix. */
-  readonly rows: number
-  place(row: number): Place
-  /** Whether the modules have biases. */
-  readonly bias: boolean
-}
 
 /** A run of row blocks in buffers of its own. */
 export interface MatrixPart {
@@ -51,7 +42,7 @@ export class WeightLoader {
   readonly #device: Device
   readonly #checkpoint: Checkpoint
   readonly #formats: ReadonlyMap<string, WeightFormat>
-  readonly #onBytes: (bytes: number) => void
+  readonly #reader: StoredReader
   #unflushed = 0
 
   constructor(
@@ -63,15 +54,20 @@ export class WeightLoader {
     this.#device = device
     this.#checkpoint = checkpoint
     this.#formats = formats
-    this.#onBytes = onBytes
+    this.#reader = new StoredReader(checkpoint, onBytes)
   }
 
-  /** Uploads a vector as f32, padded with zeros to `length`. */
-  async vector(name: string, length: number): Promise<GPUBuffer> {
-    const values = new Float32Array(length)
-    values.set(await readFloats(this.#checkpoint, name))
-    const buffer = await this.#device.memory.storage(name, 'weights', values.byteLength)
-    this.#device.memory.write(buffer, 0, values)
+  /** Values of a vector as f32. */
+  values(name: string): Promise<Float32Array> {
+    return readFloats(this.#checkpoint, name)
+  }
+
+  /** Uploads numbers as f32, padded with zeros to `length`. */
+  async upload(label: string, numbers: Float32Array, length: number): Promise<GPUBuffer> {
+    const padded = new Float32Array(length)
+    padded.set(numbers)
+    const buffer = await this.#device.memory.storage(label, 'weights', padded.byteLength)
+    this.#device.memory.write(buffer, 0, padded)
     return buffer
   }
 
@@ -87,15 +83,18 @@ export class WeightLoader {
       const rows = Math.min(most, source.rows - first)
       parts.push(await this.#part(source, own, format, first, rows))
     }
+    this.#reader.release()
     const bias = await this.#bias(source)
     return { format: format.id, rows: source.rows, columns: source.columns, bias, parts }
   }
 
-  #formatOf(module: string): Format {
-    const kind = this.#formats.get(module)
-    if (!kind) throw new EngineError('model', `${module}: its weight format is not known.`)
+  #formatOf(module: StoredRows): Format {
+    const { path } = module
+    const kind = this.#formats.get(path)
+    if (!kind)
+      throw new EngineError('model', `${tensorOf(module)}: its weight format is not known.`)
     if (kind.kind === 'float') return formatOf(kind.dtype.toLowerCase())
-    const scale = this.#checkpoint.info(`${module}.scales`).dtype.toLowerCase()
+    const scale = this.#checkpoint.info(`${path}.scales`).dtype.toLowerCase()
     return formatOf(`affine${kind.bits}/${kind.groupSize}/${scale}`)
   }
 
@@ -151,66 +150,35 @@ export class WeightLoader {
       scales: new Uint8Array(bytes.scales * places.length),
       biases: new Uint8Array(bytes.biases * places.length),
     }
-    for (const [index, module] of source.modules.entries()) {
-      const wanted = places
-        .map((place, at) => ({ ...place, at }))
-        .filter((place) => place.module === index)
-        .sort((a, b) => a.row - b.row)
+    for (const [index, rows] of byModule(places)) {
       const kind = own[index] as Format
-      for (const run of runsOf(wanted)) {
-        const rows = await this.#readRows(
-          module,
-          kind,
-          source.columns,
-          run[0]?.row ?? 0,
-          run.length,
-        )
+      const module = source.modules[index] as StoredRows
+      for (const run of runsOf(rows.sort((a, b) => a.row - b.row))) {
+        const first = run[0]?.row ?? 0
+        const read = await this.#reader.rows(module, kind, source.columns, first, run.length)
         const same =
-          kind.id === format.id ? rows : encodeAs(format, kind, rows, run.length, source.columns)
+          kind.id === format.id ? read : encodeAs(format, kind, read, run.length, source.columns)
         for (const [i, { at }] of run.entries()) copyRow(same, i, into, at, bytes)
       }
     }
     return into
   }
 
-  async #readRows(
-    module: string,
-    format: Format,
-    columns: number,
-    first: number,
-    count: number,
-  ): Promise<SourceRows> {
-    const bytes = format.rowBytes(columns)
-    const read = async (name: string, width: number): Promise<Uint8Array> => {
-      const into = new Uint8Array(width * count)
-      await this.#checkpoint.read(name, first * width, into)
-      this.#onBytes(into.byteLength)
-      return into
-    }
-    const weight = await read(`${module}.weight`, bytes.weight)
-    if (bytes.scales === 0) return { weight }
-    return {
-      weight,
-      scales: await read(`${module}.scales`, bytes.scales),
-      biases: await read(`${module}.biases`, bytes.biases),
-    }
-  }
-
   async #bias(source: MatrixSource): Promise<GPUBuffer> {
     const values = new Float32Array(Math.ceil(source.rows / 2) * 2)
-    if (source.bias) {
-      const modules = await Promise.all(
-        source.modules.map((module) => readFloats(this.#checkpoint, `${module}.bias`)),
-      )
-      for (let row = 0; row < source.rows; row++) {
-        const place = source.place(row)
-        values[row] = modules[place.module]?.[place.row] ?? 0
-      }
+    const stored = new Map<string, Float32Array>()
+    for (const name of new Set(source.modules.map(biasOf))) {
+      if (name) stored.set(name, await this.values(name))
     }
-    const label = `${source.label} bias`
-    const buffer = await this.#device.memory.storage(label, 'weights', values.byteLength)
-    this.#device.memory.write(buffer, 0, values)
-    return buffer
+    for (let row = 0; stored.size > 0 && row < source.rows; row++) {
+      const place = source.place(row)
+      const module = place && source.modules[place.module]
+      const bias = module && stored.get(biasOf(module) ?? '')
+      if (!bias) continue
+      const skipped = (module.stack?.index ?? 0) * module.rows + module.first
+      values[row] = bias[skipped + place.row] ?? 0
+    }
+    return this.upload(`${source.label} bias`, values, values.length)
   }
 
   /** Waits now and then, so that what the queue has not taken yet never grows past a bound. */

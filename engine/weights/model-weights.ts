@@ -1,118 +1,170 @@
-/** The decoder's weights on the GPU: which modules fuse into which matrix, and in what order of rows. */
+/** The decoder's weights on the GPU. */
 import { type Device, roundUp } from '../../kernels/index.ts'
-import type { DecoderConfig, TensorNames } from '../models/config.ts'
+import type { DecoderConfig } from '../models/config.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import type { CheckedTensors } from './expected.ts'
-import { type Matrix, type MatrixSource, WeightLoader } from './load.ts'
+import { layerSource } from './layout.ts'
+import { type Matrix, WeightLoader } from './load.ts'
+import { rowOrder } from './row-order.ts'
+import {
+  type LayerSource,
+  type MlpSource,
+  matrixOf,
+  type NormSource,
+  normOf,
+  type VectorSource,
+} from './sources.ts'
+
+export interface Norm {
+  readonly weight: GPUBuffer
+  /** Of LayerNorm. */
+  readonly bias: GPUBuffer | null
+}
+
+export type MlpWeights =
+  | { readonly kind: 'gated'; readonly gateUp: Matrix; readonly down: Matrix }
+  | { readonly kind: 'plain'; readonly up: Matrix; readonly down: Matrix }
+  | {
+      readonly kind: 'experts'
+      readonly router: Matrix
+      /** All experts' rows, each expert from a row block of its own on. */
+      readonly gateUp: Matrix
+      readonly down: Matrix
+    }
 
 export interface LayerWeights {
-  readonly attentionNorm: GPUBuffer
+  readonly attentionNorm: Norm | null
   readonly qkv: Matrix
+  /** Of queries and keys, in the order of their rows, for every head: [heads + kvHeads, headDim / 2] pairs. */
+  readonly queryKeyNorm: GPUBuffer | null
+  readonly sinks: GPUBuffer | null
   readonly o: Matrix
-  readonly mlpNorm: GPUBuffer
-  readonly gateUp: Matrix
-  readonly down: Matrix
+  readonly attentionPostNorm: Norm | null
+  readonly mlpNorm: Norm | null
+  readonly mlp: MlpWeights
+  readonly mlpPostNorm: Norm | null
 }
 
 export interface ModelWeights {
   readonly embedding: Matrix
+  /** Of positions, [positions, hiddenSize padded to 32]. */
+  readonly positions: GPUBuffer | null
   readonly layers: readonly LayerWeights[]
-  readonly finalNorm: GPUBuffer
+  readonly finalNorm: Norm
   /** The embedding itself when tied. */
   readonly head: Matrix
 }
-
-const one = (
-  label: string,
-  module: string,
-  rows: number,
-  columns: number,
-  bias: boolean,
-): MatrixSource => ({
-  label,
-  modules: [module],
-  rows,
-  columns,
-  bias,
-  place: (row) => ({ module: 0, row }),
-})
-
-/** Queries, keys and values; row 2p is dimension i of its head and row 2p + 1 dimension i + headDim / 2. */
-function fusedQkv(
-  label: string,
-  modules: readonly [string, string, string],
-  config: DecoderConfig,
-): MatrixSource {
-  const { heads, kvHeads, headDim } = config
-  const half = headDim / 2
-  return {
-    label,
-    modules,
-    rows: (heads + 2 * kvHeads) * headDim,
-    columns: config.hiddenSize,
-    bias: config.attentionBias,
-    place(row) {
-      const pair = row >>> 1
-      const head = Math.floor(pair / half)
-      const dimension = (pair % half) + (row & 1) * half
-      if (head < heads) return { module: 0, row: head * headDim + dimension }
-      const kvHead = head - heads
-      return kvHead < kvHeads
-        ? { module: 1, row: kvHead * headDim + dimension }
-        : { module: 2, row: (kvHead - kvHeads) * headDim + dimension }
-    },
-  }
-}
-
-/** Gate and up rows in turn. */
-const fusedGateUp = (
-  label: string,
-  modules: readonly [string, string],
-  config: DecoderConfig,
-): MatrixSource => ({
-  label,
-  modules,
-  rows: 2 * config.intermediateSize,
-  columns: config.hiddenSize,
-  bias: config.mlpBias,
-  place: (row) => ({ module: row & 1, row: row >>> 1 }),
-})
 
 /** Uploads everything. Throws EngineError('model') or GpuError; buffers made by then are the device's to free. */
 export async function loadWeights(
   device: Device,
   checkpoint: Checkpoint,
   config: DecoderConfig,
-  names: TensorNames,
   checked: CheckedTensors,
   onBytes: (bytes: number) => void,
 ): Promise<ModelWeights> {
   const loader = new WeightLoader(device, checkpoint, checked.formats, onBytes)
-  const { hiddenSize: hidden, vocabularySize: vocabulary, intermediateSize: inner } = config
-  const vector = (module: string): Promise<GPUBuffer> =>
-    loader.vector(`${module}.weight`, roundUp(hidden, 32))
-  const embedding = await loader.matrix(
-    one('embedding', names.embedding, vocabulary, hidden, false),
-  )
+  const { names } = checked
+  const { hiddenSize: hidden, vocabularySize: vocabulary } = config
+  const embedding = await loader.matrix(matrixOf('embedding', names.embedding, vocabulary, hidden))
+  const positions = names.positions
+    ? await loadPositions(loader, `${names.positions}.weight`, config)
+    : null
   const layers: LayerWeights[] = []
   for (let i = 0; i < config.layers; i++) {
-    const layer = names.layer(i)
-    const queries = config.heads * config.headDim
-    layers.push({
-      attentionNorm: await vector(layer.attentionNorm),
-      qkv: await loader.matrix(fusedQkv(`layer ${i} qkv`, [layer.q, layer.k, layer.v], config)),
-      o: await loader.matrix(one(`layer ${i} o`, layer.o, hidden, queries, config.outputBias)),
-      mlpNorm: await vector(layer.mlpNorm),
-      gateUp: await loader.matrix(
-        fusedGateUp(`layer ${i} gate-up`, [layer.gate, layer.up], config),
-      ),
-      down: await loader.matrix(one(`layer ${i} down`, layer.down, hidden, inner, config.mlpBias)),
-    })
+    layers.push(await loadLayer(loader, config, layerSource(config, names, i)))
   }
-  const finalNorm = await vector(names.finalNorm)
+  const finalNorm = await loadNorm(loader, config, normOf(names.finalNorm, config))
   const head =
     checked.head === names.embedding
       ? embedding
-      : await loader.matrix(one('head', checked.head, vocabulary, hidden, false))
-  return { embedding, layers, finalNorm, head }
+      : await loader.matrix(matrixOf('head', checked.head, vocabulary, hidden))
+  return { embedding, positions, layers, finalNorm, head }
+}
+
+async function loadLayer(
+  loader: WeightLoader,
+  config: DecoderConfig,
+  source: LayerSource,
+): Promise<LayerWeights> {
+  const norm = (of: NormSource | null): Promise<Norm> | null => of && loadNorm(loader, config, of)
+  const { queryNorm, keyNorm, sinks } = source
+  return {
+    attentionNorm: await norm(source.attentionNorm),
+    qkv: await loader.matrix(source.qkv),
+    queryKeyNorm:
+      queryNorm && keyNorm && (await loadQueryKeyNorm(loader, config, queryNorm, keyNorm)),
+    sinks:
+      sinks && (await loader.upload(sinks.name, await loader.values(sinks.name), sinks.length)),
+    o: await loader.matrix(source.o),
+    attentionPostNorm: await norm(source.attentionPostNorm),
+    mlpNorm: await norm(source.mlpNorm),
+    mlp: await loadMlp(loader, source.mlp),
+    mlpPostNorm: await norm(source.mlpPostNorm),
+  }
+}
+
+async function loadMlp(loader: WeightLoader, source: MlpSource): Promise<MlpWeights> {
+  const down = await loader.matrix(source.down)
+  if (source.kind === 'plain') return { kind: 'plain', up: await loader.matrix(source.up), down }
+  const gateUp = await loader.matrix(source.gateUp)
+  if (source.kind === 'gated') return { kind: 'gated', gateUp, down }
+  return { kind: 'experts', router: await loader.matrix(source.router), gateUp, down }
+}
+
+/** Values of a norm's weights: some checkpoints hold what differs from 1. */
+async function normValues(
+  loader: WeightLoader,
+  { normOffset }: DecoderConfig,
+  { name }: VectorSource,
+): Promise<Float32Array> {
+  const values = await loader.values(name)
+  return normOffset === 0 ? values : values.map((value) => value + normOffset)
+}
+
+async function loadNorm(
+  loader: WeightLoader,
+  config: DecoderConfig,
+  { weight, bias }: NormSource,
+): Promise<Norm> {
+  const length = roundUp(config.hiddenSize, 32)
+  const values = await normValues(loader, config, weight)
+  return {
+    weight: await loader.upload(weight.name, values, length),
+    bias: bias && (await loader.upload(bias.name, await loader.values(bias.name), length)),
+  }
+}
+
+async function loadQueryKeyNorm(
+  loader: WeightLoader,
+  config: DecoderConfig,
+  queryNorm: VectorSource,
+  keyNorm: VectorSource,
+): Promise<GPUBuffer> {
+  const { heads, kvHeads, headDim, queryKeyNorm } = config
+  const queries = await normValues(loader, config, queryNorm)
+  const keys = await normValues(loader, config, keyNorm)
+  const turned = rowOrder(config)
+  const pairs = new Float32Array((heads + kvHeads) * headDim)
+  for (let at = 0; at < pairs.length; at++) {
+    const head = Math.floor(at / headDim)
+    const dimension = turned((at % headDim) >>> 1, at & 1)
+    const [values, own] = head < heads ? [queries, head] : [keys, head - heads]
+    pairs[at] = values[queryKeyNorm === 'all' ? own * headDim + dimension : dimension] ?? 0
+  }
+  return loader.upload(`${queryNorm.name} and ${keyNorm.name}`, pairs, pairs.length)
+}
+
+async function loadPositions(
+  loader: WeightLoader,
+  name: string,
+  { contextLength, hiddenSize }: DecoderConfig,
+): Promise<GPUBuffer> {
+  const stride = roundUp(hiddenSize, 32)
+  const values = await loader.values(name)
+  const padded = new Float32Array(contextLength * stride)
+  for (let i = 0; i < contextLength; i++) {
+    padded.set(values.subarray(i * hiddenSize, (i + 1) * hiddenSize), i * stride)
+  }
+  return loader.upload(name, padded, padded.length)
 }

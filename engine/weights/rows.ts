@@ -1,14 +1,20 @@
 /** Rows on their way from a checkpoint into row blocks: runs to read at once, copies, packing. */
 import { BLOCK_ROWS, type Format, type SourceRows } from '../../kernels/index.ts'
-
-/** Where a row of a fused matrix comes from. */
-export interface Place {
-  /** Index into the matrix's modules. */
-  readonly module: number
-  readonly row: number
-}
+import type { Place } from './sources.ts'
 
 type Wanted = Place & { at: number }
+
+/** Rows with their places in what is put together, by the module that they come from. */
+export function byModule(places: readonly (Place | null)[]): Map<number, Wanted[]> {
+  const all = new Map<number, Wanted[]>()
+  for (const [at, place] of places.entries()) {
+    if (!place) continue
+    const rows = all.get(place.module)
+    if (rows) rows.push({ ...place, at })
+    else all.set(place.module, [{ ...place, at }])
+  }
+  return all
+}
 
 /** Cuts rows, sorted, into runs of neighbours. */
 export function runsOf(rows: readonly Wanted[]): Wanted[][] {

@@ -53,3 +53,38 @@ export function reduceFragment(subgroup: number, width: number, caps: Capabiliti
 
 export const validSubgroup = (subgroup: number, caps: Capabilities): boolean =>
   subgroup === 0 || caps.subgroups
+
+/** What becomes of a linear layer's products. */
+export const outputs = {
+  plain: [file('./output-plain.wgsl')],
+  scaled: [file('./output-scaled.wgsl')],
+  capped: [file('./output-capped.wgsl')],
+  silu: [activations.silu, file('./output-activated.wgsl')],
+  gelu: [activations.gelu, file('./output-activated.wgsl')],
+  'gelu-tanh': [activations['gelu-tanh'], file('./output-activated.wgsl')],
+} as const satisfies Record<string, readonly Fragment[]>
+
+export type OutputName = keyof typeof outputs
+
+export const positionsFragment = (learned: boolean): Fragment =>
+  file(learned ? './positions-learned.wgsl' : './positions-none.wgsl')
+
+/** `window`: keys that a query sees, 0 for all. */
+export const reachFragment = (window: number): Fragment =>
+  file(window > 0 ? './reach-window.wgsl' : './reach-all.wgsl')
+
+/** `cap` 0: none. */
+export const scoreFragment = (cap: number): Fragment =>
+  file(cap > 0 ? './score-capped.wgsl' : './score-plain.wgsl')
+
+export const sinksFragment = (sinks: boolean): Fragment =>
+  file(sinks ? './sinks.wgsl' : './sinks-none.wgsl')
+
+/** How an expert's gate and up become one; `clamped` needs LIMIT and ALPHA. */
+export const gatedFragments = (activation: ActivationName | 'clamped'): readonly Fragment[] =>
+  activation === 'clamped'
+    ? [file('./gated-clamped.wgsl')]
+    : [activations[activation], file('./gated-product.wgsl')]
+
+/** The product of one vector with a pair block of one expert. */
+export const expertProduct = file('./expert-product.wgsl')

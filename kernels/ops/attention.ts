@@ -6,6 +6,9 @@ import {
   kvTypes,
   octetFragment,
   octetsFragment,
+  reachFragment,
+  scoreFragment,
+  sinksFragment,
   storeHeads,
 } from '../lib/fragments.ts'
 import { PAGE, paddedHalf, pageWords, readHead, writeHead } from '../lib/kv-layout.ts'
@@ -25,6 +28,12 @@ export type AttentionShape = {
   kv: KvType
   /** Pages a sequence may have: the width of the page table. */
   pages: number
+  /** Keys that a query sees, its own included; 0: all. */
+  window: number
+  /** Scores are kept within ±cap; 0: they are not. */
+  cap: number
+  /** 1: each head has a sink. */
+  sinks: number
 }
 
 /** `QUERIES` an octet serves, `KEYS` an invocation scores in a tile; `SPLIT` octets share the keys and decide the order of the sum. */
@@ -43,7 +52,9 @@ function shape(
   pages = 2,
 ): AttentionShape {
   const tiles = Math.ceil(batch / tileRows)
-  return { batch, tiles, tileRows, heads, kvHeads, headDim, scale: headDim ** -0.5, kv, pages }
+  const scale = headDim ** -0.5
+  const plain = { window: 0, cap: 0, sinks: 0 }
+  return { batch, tiles, tileRows, heads, kvHeads, headDim, scale, kv, pages, ...plain }
 }
 
 /** Values between rows of y: the input of the output projection. */
@@ -70,16 +81,18 @@ function attend(one: AttentionShape, io: Io, row: number, head: number): Float64
       part,
       head: Math.floor(head / groupOf(one)),
     })
-  const scores = Array.from(
-    { length: position! + 1 },
-    (_, t) => read(t, 0).reduce((sum, key, d) => sum + key * query[d]!, 0) * one.scale,
-  )
-  const top = Math.max(...scores)
+  const start = one.window > 0 ? Math.max(0, position! + 1 - one.window) : 0
+  const scores = Array.from({ length: position! + 1 - start }, (_, t) => {
+    const score = read(start + t, 0).reduce((sum, key, d) => sum + key * query[d]!, 0) * one.scale
+    return one.cap > 0 ? one.cap * Math.tanh(score / one.cap) : score
+  })
+  const sink = one.sinks === 1 ? io.sinks![head]! : Number.NEGATIVE_INFINITY
+  const top = Math.max(sink, ...scores)
   const weights = scores.map((score) => Math.exp(score - top))
-  const total = weights.reduce((a, b) => a + b, 0)
+  const total = weights.reduce((a, b) => a + b, Math.exp(sink - top))
   const out = new Float64Array(headDim)
   weights.forEach((weight, t) => {
-    read(t, 1).forEach((value, d) => {
+    read(start + t, 1).forEach((value, d) => {
       out[d]! += (weight / total) * value
     })
   })
@@ -108,13 +121,17 @@ export const attention: Kernel<AttentionShape, AttentionTuning> = defineKernel<
   AttentionTuning
 >({
   name: 'attention',
-  summary: 'y = softmax(q kᵀ · scale, causal) v over pages, running softmax',
+  summary:
+    'y = softmax(q kᵀ · scale, causal, windowed, capped, with sinks) v over pages, running softmax',
   wgsl: new URL('./attention.wgsl', import.meta.url),
-  uses: ({ kv }, { SHUFFLE, SPLIT }) => [
+  uses: ({ kv, window, cap, sinks }, { SHUFFLE, SPLIT }) => [
     octetFragment(SHUFFLE),
     octetsFragment(SPLIT),
     kvTypes[kv].load,
     storeHeads,
+    reachFragment(window),
+    scoreFragment(cap),
+    sinksFragment(sinks === 1),
   ],
   consts: (one, { QUERIES, KEYS, SPLIT }) => ({
     HEADS: one.heads,
@@ -125,6 +142,8 @@ export const attention: Kernel<AttentionShape, AttentionTuning> = defineKernel<
     SCALE: one.scale,
     MAX_PAGES: one.pages,
     Y_STRIDE: strideOf(one),
+    ...(one.window > 0 ? { WINDOW: one.window } : {}),
+    ...(one.cap > 0 ? { CAP: one.cap } : {}),
     QUERIES,
     KEYS,
     SPLIT,
@@ -176,7 +195,8 @@ export const attention: Kernel<AttentionShape, AttentionTuning> = defineKernel<
       for (let i = 0; i < one.headDim; i++) q[h * padded + i] = random.f32(2)
     }
     const y = new Float32Array(one.batch * strideOf(one))
-    return { q, rows, page_table: reversedTable(one.pages), tiles, y, kv_cache: cache }
+    const sinks = one.sinks === 1 ? { sinks: random.floats(one.heads, 2) } : {}
+    return { q, rows, page_table: reversedTable(one.pages), tiles, y, kv_cache: cache, ...sinks }
   },
   oracle(one, io) {
     for (let row = 0; row < one.batch; row++) {
@@ -194,6 +214,8 @@ export const attention: Kernel<AttentionShape, AttentionTuning> = defineKernel<
     shape(2, 1, 6, 1, 6, 'f16'),
     shape(3, 2, 12, 1, 128, 'int8', 8),
     shape(2, 1, 3, 3, 80, 'int8', 3),
+    { ...shape(3, 1, 4, 2, 16, 'f32', 6), window: 24, sinks: 1 },
+    { ...shape(21, 8, 4, 2, 16, 'f16', 9), window: 37, cap: 1.5 },
   ],
   bench: {
     'smollm2 decode @512': shape(1, 1, 9, 3, 64, 'f16', 32),
@@ -201,13 +223,16 @@ export const attention: Kernel<AttentionShape, AttentionTuning> = defineKernel<
     'smollm2 int8 decode @512': shape(1, 1, 9, 3, 64, 'int8', 32),
     'smollm2 prefill 64 @64': shape(64, 8, 9, 3, 64, 'f16', 8),
     'smollm2 prefill 16 @1024': shape(16, 8, 9, 3, 64, 'f16', 64),
+    'gemma3 1b window 512 decode @1024': { ...shape(1, 1, 4, 1, 256, 'f16', 64), window: 512 },
+    'gemma3 1b window 512 decode @2048': { ...shape(1, 1, 4, 1, 256, 'f16', 128), window: 512 },
   },
   cost(one) {
     let keys = 0
     for (let tile = 0; tile < one.tiles; tile++) {
       const count = Math.min(one.tileRows, one.batch - tile * one.tileRows)
       const last = lastPosition(tile, count, one.pages)
-      for (let i = 0; i < count; i++) keys += last + 1 - i
+      for (let i = 0; i < count; i++)
+        keys += Math.min(last + 1 - i, one.window || Number.POSITIVE_INFINITY)
     }
     return {
       bytes: (one.tiles * pageWords(one) * 4 * keys) / one.batch / PAGE,

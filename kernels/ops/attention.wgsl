@@ -43,7 +43,8 @@ fn main(@builtin(workgroup_id) group: vec3u, lane: Lane) {
     let query = min(first + i, live - 1u);
     let row = tile.x + query / GROUP;
     lengths[i] = rows[row].y + 1u;
-    tops[i] = LOWEST;
+    tops[i] = first_top(kv * GROUP + query % GROUP);
+    sums[i] = first_sum(lane);
     for (var h = 0u; h < HOLD; h++) {
       let at = ((row * HEADS + kv * GROUP + query % GROUP) * CHUNKS + min(h * 8u + l, CHUNKS - 1u)) * 2u;
       qa[i * HOLD + h] = q[at] * f32(SCALE);
@@ -52,7 +53,7 @@ fn main(@builtin(workgroup_id) group: vec3u, lane: Lane) {
       give4((i * HOLD + h) * 2u + 1u, qb[i * HOLD + h], lane);
     }
   }
-  for (var round = 0u; round < longest; round += TILE * SPLIT) {
+  for (var round = first_key(rows[tile.x].y) / (TILE * SPLIT) * (TILE * SPLIT); round < longest; round += TILE * SPLIT) {
     let t = round + lane.local.y * TILE;
     settle();
     var s = array<f32, QUERIES * KEYS>();
@@ -81,7 +82,7 @@ fn main(@builtin(workgroup_id) group: vec3u, lane: Lane) {
     for (var i = 0u; i < QUERIES; i++) {
       highest[i] = LOWEST;
       for (var k = 0u; k < KEYS; k++) {
-        s[i * KEYS + k] = select(f32(LOWEST), s[i * KEYS + k] * scales[k].x, t + k * 8u + l < lengths[i]);
+        s[i * KEYS + k] = select(f32(LOWEST), score_of(s[i * KEYS + k] * scales[k].x), sees(t + k * 8u + l, lengths[i]));
         highest[i] = max(highest[i], s[i * KEYS + k]);
       }
       give(QUERIES * KEYS + i, highest[i], lane);

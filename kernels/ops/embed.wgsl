@@ -1,4 +1,4 @@
-// y[r] = W[token of r]: one workgroup a row. Rows whose token lies in another part of a split table are left alone.
+// y[r] = W[token of r] * SCALE, and what `placed` adds for its position: one workgroup a row. Rows whose token lies in another part of a split table are left alone.
 //   rows (token, position, slot, place + 1; 0 when dead); a token with its top bit set stands in `latest`
 //   latest: ids chosen by earlier dispatches; y [rows, KB * 32] f32
 @group(0) @binding(0) var<storage, read> rows: array<vec4u>;
@@ -23,6 +23,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let first = i % 2u * 4u;
     var v = vec4f();
     for (var c = 0u; c < 4u; c++) { v[c] = scaled(affines, rows_at(run, first + c), 1.0)[side]; }
-    y[group.x * KB * 8u + i] = v;
+    y[group.x * KB * 8u + i] = placed(v * f32(SCALE), rows[group.x].y, i);
   }
 }

@@ -1,5 +1,6 @@
 /** The gated half of an MLP in one kernel; see gate-up.wgsl. */
 import { defineKernel } from '../kernel.ts'
+import { EXACT } from '../lib/activation-oracle.ts'
 import { type ActivationName, activations } from '../lib/fragments.ts'
 import {
   type MatmulShape,
@@ -36,24 +37,6 @@ const shape = (
   activation,
   stride: paddedColumns(rows / 2),
 })
-
-/** erf by its Maclaurin series (|v| < 3) or 1: the oracle's own way, unlike the kernel's. */
-function erf(v: number): number {
-  if (Math.abs(v) > 3.5) return Math.sign(v)
-  let term = v
-  let sum = v
-  for (let n = 1; n < 60; n++) {
-    term *= -(v * v) / n
-    sum += term / (2 * n + 1)
-  }
-  return (2 / Math.sqrt(Math.PI)) * sum
-}
-
-const EXACT: Record<ActivationName, (v: number) => number> = {
-  silu: (v) => v / (1 + Math.exp(-v)),
-  gelu: (v) => 0.5 * v * (1 + erf(v / Math.SQRT2)),
-  'gelu-tanh': (v) => 0.5 * v * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (v + 0.044715 * v ** 3))),
-}
 
 export const gateUp = defineKernel<GateUpShape, MatmulTuning>({
   name: 'gate-up',

@@ -1,5 +1,7 @@
 /** A linear layer, alone or added to the residual stream; see linear.wgsl. */
 import { defineKernel } from '../kernel.ts'
+import { EXACT } from '../lib/activation-oracle.ts'
+import { type OutputName, outputs } from '../lib/fragments.ts'
 import {
   type MatmulShape,
   type MatmulTuning,
@@ -17,8 +19,20 @@ import {
   validMatmul,
 } from '../lib/matmul.ts'
 
-/** `add` 1: added to what y holds. `stride`: values between rows of y. `total`: rows of the whole matrix. */
-export type LinearShape = MatmulShape & { add: number; stride: number; total: number }
+export type LinearShape = MatmulShape & {
+  /** 1: added to what y holds. */
+  add: number
+  /** Values between rows of y. */
+  stride: number
+  /** Rows of the whole matrix. */
+  total: number
+  /** What becomes of a product before it is stored or added. */
+  output: OutputName
+  /** Of `scaled` and `capped`. */
+  factor: number
+  /** Of `capped`. */
+  cap: number
+}
 
 const shape = (
   format: string,
@@ -26,6 +40,7 @@ const shape = (
   rows: number,
   columns: number,
   add = 0,
+  output: OutputName = 'plain',
 ): LinearShape => ({
   format,
   batch,
@@ -35,19 +50,34 @@ const shape = (
   add,
   total: rows,
   stride: paddedColumns(rows),
+  output,
+  factor: 0.75,
+  cap: 0.5,
 })
+
+const finish = ({ output, factor, cap }: LinearShape, value: number): number => {
+  if (output === 'plain') return value
+  if (output === 'scaled') return value * factor
+  return output === 'capped' ? cap * Math.tanh((value * factor) / cap) : EXACT[output](value)
+}
+
+/** Compiled in where the output reads them. */
+const outputConsts = ({ output, factor, cap }: LinearShape): Record<string, number> =>
+  output === 'capped' ? { FACTOR: factor, CAP: cap } : output === 'scaled' ? { FACTOR: factor } : {}
 
 export const linear = defineKernel<LinearShape, MatmulTuning>({
   name: 'linear',
-  summary: 'y = x Wᵀ + bias, or y += x Wᵀ + bias',
+  summary:
+    'y = f(x Wᵀ + bias), or y += f(x Wᵀ + bias); f: nothing, a factor, a softcap, an activation',
   wgsl: new URL('./linear.wgsl', import.meta.url),
   weight: ({ format, rows, columns }) => ({ format, rows, columns }),
-  uses: (_, tuning) => matmulFragments(tuning),
+  uses: ({ output }, tuning) => [...outputs[output], ...matmulFragments(tuning)],
   consts: (one, tuning) => ({
     ...matmulConsts(one, tuning),
     ADD: one.add,
     Y_STRIDE: one.stride,
     Y_ROWS: one.total,
+    ...outputConsts(one),
   }),
   dispatch: matmulDispatch,
   tune: matmulTune,
@@ -67,7 +97,8 @@ export const linear = defineKernel<LinearShape, MatmulTuning>({
     for (let m = 0; m < one.batch; m++) {
       for (let n = 0; n < one.rows; n++) {
         const at = m * one.stride + one.start * 2 + n
-        const value = product(one, x as Float32Array, weight, m, n) + bias![one.start * 2 + n]!
+        const sum = product(one, x as Float32Array, weight, m, n) + bias![one.start * 2 + n]!
+        const value = finish(one, sum)
         y![at] = one.add === 1 ? y![at]! + value : value
       }
     }
@@ -85,6 +116,9 @@ export const linear = defineKernel<LinearShape, MatmulTuning>({
     shape('affine8/128/bf16', 4, 65, 128),
     { ...shape('bf16', 2, 64, 64), start: 32, total: 128, stride: 128 },
     shape('f32', 1, 3, 33),
+    shape('f32', 1, 34, 64, 1, 'scaled'),
+    shape('bf16', 2, 67, 64, 0, 'capped'),
+    shape('f32', 2, 65, 64, 0, 'gelu-tanh'),
   ],
   bench: {
     'smollm2 q4 o decode': shape('affine4/32/f16', 1, 576, 576, 1),

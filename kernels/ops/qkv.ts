@@ -1,7 +1,7 @@
 /** Query, key and value projections with rotation and KV write, in one kernel; see qkv.wgsl. */
 import { defineKernel } from '../kernel.ts'
 import { type KvType, kvTypes } from '../lib/fragments.ts'
-import { PAGE, paddedHalf, pageWords, writeHead } from '../lib/kv-layout.ts'
+import { paddedHalf } from '../lib/kv-layout.ts'
 import {
   type MatmulShape,
   type MatmulTuning,
@@ -18,6 +18,7 @@ import {
   validMatmul,
 } from '../lib/matmul.ts'
 import { raggedRows } from '../lib/ragged-rows.ts'
+import { headOutputs, putHead, rotaryInput, turned } from '../lib/rotation.ts'
 
 /** Weight row 2p is dimension i of its head and row 2p + 1 dimension i + headDim / 2, with p = head * headDim / 2 + i. */
 export type QkvShape = MatmulShape & {
@@ -53,9 +54,6 @@ function shape(
   }
 }
 
-const freshFloats = (one: QkvShape): number =>
-  one.batch * 2 * one.kvHeads * paddedHalf(one.headDim) * 2
-
 /** One head of a row, rotated where it is a query or a key: [headDim]. */
 function project(
   one: QkvShape,
@@ -72,21 +70,12 @@ function project(
     let a = product(one, io.x as Float32Array, weight, m, 2 * p) + io.bias![2 * p]!
     let b = product(one, io.x as Float32Array, weight, m, 2 * p + 1) + io.bias![2 * p + 1]!
     if (head < one.heads + one.kvHeads) {
-      const [cos, sin] = io.rotary!.subarray((position * half + i) * 2) as Float32Array
-      ;[a, b] = [a * cos! - b * sin!, b * cos! + a * sin!]
+      ;[a, b] = turned(one, io.rotary as Float32Array, position, i, [a, b])
     }
     values[i] = a
     values[half + i] = b
   }
   return values
-}
-
-/** Puts a head's values at place `head` of padded pairs. */
-function setPairs(into: Float32Array, one: QkvShape, head: number, values: Float64Array): void {
-  const half = one.headDim / 2
-  for (let i = 0; i < half; i++) {
-    into.set([values[i]!, values[half + i]!], (head * paddedHalf(one.headDim) + i) * 2)
-  }
 }
 
 export const qkv = defineKernel<QkvShape, MatmulTuning>({
@@ -108,46 +97,19 @@ export const qkv = defineKernel<QkvShape, MatmulTuning>({
   sound: soundMatmul,
   forms: matmulForms,
   valid: validMatmul,
-  inputs(one, random) {
-    const half = one.headDim / 2
-    const rotary = new Float32Array(one.pages * PAGE * half * 2)
-    for (let p = 0; p < one.pages * PAGE; p++) {
-      for (let i = 0; i < half; i++) {
-        const angle = p / 100 ** (i / half)
-        rotary.set([Math.cos(angle), Math.sin(angle)], (p * half + i) * 2)
-      }
-    }
-    const keys = one.kv === 'int8' ? freshFloats(one) : pageWords(one) * 2 * one.pages
-    return {
-      ...matmulInputs(one, random),
-      bias: random.floats(one.rows),
-      rows: raggedRows(one.batch, 1, one.pages, random).rows,
-      rotary,
-      q: new Float32Array(one.batch * one.heads * paddedHalf(one.headDim) * 2),
-      [one.kv === 'int8' ? 'fresh' : 'kv_cache']: new Uint32Array(keys),
-    }
-  },
+  inputs: (one, random) => ({
+    ...matmulInputs(one, random),
+    bias: random.floats(one.rows),
+    rows: raggedRows(one.batch, 1, one.pages, random).rows,
+    rotary: rotaryInput(one),
+    ...headOutputs(one),
+  }),
   oracle(one, io, weight) {
     for (let m = 0; m < one.batch; m++) {
       const [, position, , at] = io.rows!.subarray(m * 4, m * 4 + 4) as Uint32Array
       if (at === 0) continue
       for (let head = 0; head < one.heads + 2 * one.kvHeads; head++) {
-        const values = project(one, io, weight, m, head, position!)
-        const kvHead = head - one.heads
-        if (kvHead < 0) setPairs(io.q as Float32Array, one, m * one.heads + head, values)
-        else if (one.kv === 'int8') {
-          const fresh = new Float32Array(io.fresh!.buffer)
-          setPairs(fresh, one, m * 2 * one.kvHeads + kvHead, values)
-        } else {
-          const part = kvHead < one.kvHeads ? 0 : 1
-          const place = { page: Math.floor((at! - 1) / PAGE), token: (at! - 1) % PAGE }
-          writeHead(
-            one,
-            io.kv_cache as Uint32Array,
-            { ...place, part, head: kvHead % one.kvHeads },
-            values,
-          )
-        }
+        putHead(one, io, m, head, at!, project(one, io, weight, m, head, position!))
       }
     }
   },

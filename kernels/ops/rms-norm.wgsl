@@ -1,4 +1,5 @@
 // y[r] = x[source[r]] * weight / sqrt(mean(x^2) + EPS) (Zhang and Sennrich, 2019); one workgroup a row.
+// Added to what y holds when ADD is 1.
 //   x, y [rows, STRIDE4 * 4] f32, zero past DIM; weight likewise; source [rows]: which row of x
 @group(0) @binding(0) var<storage, read> x: array<vec4f>;
 @group(0) @binding(1) var<storage, read> weight: array<vec4f>;
@@ -15,5 +16,9 @@ fn main(@builtin(workgroup_id) group: vec3u, lane: Lane) {
     sum += dot(v, v);
   }
   let scale = inverseSqrt(reduce_add(sum, lane) / f32(DIM) + f32(EPS));
-  for (var i = lane.id; i < STRIDE4; i += WG) { y[start + i] = x[origin + i] * scale * weight[i]; }
+  for (var i = lane.id; i < STRIDE4; i += WG) {
+    var v = x[origin + i] * scale * weight[i];
+    if (ADD == 1u) { v += y[start + i]; }
+    y[start + i] = v;
+  }
 }

@@ -1,0 +1,87 @@
+/** Attention of a layer in the graph: queries, keys and values in their places, and what attention makes of them. */
+import { kernels, type MatmulShape, roundUp } from '../../kernels/index.ts'
+import { attentionAt } from '../models/config.ts'
+import type { LayerWeights } from '../weights/model-weights.ts'
+import type { DecoderParts } from './decoder-parts.ts'
+import type { Stage } from './dispatches.ts'
+import type { Stages } from './stages.ts'
+
+export class Attention {
+  readonly #stages: Stages
+  readonly #parts: DecoderParts
+  readonly #layer: LayerWeights
+  readonly #index: number
+  readonly #cache: GPUBuffer
+
+  constructor(stages: Stages, parts: DecoderParts, layer: LayerWeights, index: number) {
+    this.#stages = stages
+    this.#parts = parts
+    this.#layer = layer
+    this.#index = index
+    this.#cache = parts.buffers.kv[index] as GPUBuffer
+  }
+
+  /** Queries, keys and values, normed where they are, rotated and in their places. */
+  async heads(x: GPUBuffer): Promise<Stage[]> {
+    const { buffers, sizes, config } = this.#parts
+    const cache = this.#cache
+    const layer = this.#layer
+    const { heads, kvHeads, headDim } = config
+    const { q, rows, fresh, projected } = buffers
+    const { kv, pagesPerSequence: pages } = sizes
+    const rotary = buffers.rotary[this.#index] as GPUBuffer
+    const bound = { rows, rotary, q, ...(fresh ? { fresh } : { kv_cache: cache }) }
+    const shape = { heads, kvHeads, headDim, kv, pages }
+    const quantized = fresh ? [await this.#quantize(fresh)] : []
+    const weight = layer.queryKeyNorm
+    if (!weight || !projected) {
+      const shapeOf = (part: MatmulShape) => ({ ...part, ...shape })
+      return [
+        await this.#stages.product(kernels.qkv, layer.qkv, shapeOf, { ...bound, x }),
+        ...quantized,
+      ]
+    }
+    const normed = {
+      ...shape,
+      batch: 1,
+      across: config.queryKeyNorm === 'all' ? 1 : 0,
+      eps: config.normEps,
+    }
+    return [
+      await this.#stages.linear(layer.qkv, x, projected, roundUp(layer.qkv.rows, 32), 0),
+      await this.#stages.single(kernels.normRotate, normed, { ...bound, projected, weight }),
+      ...quantized,
+    ]
+  }
+
+  #quantize(fresh: GPUBuffer): Promise<Stage> {
+    const { buffers, config } = this.#parts
+    const { kvHeads, headDim } = config
+    const shape = { batch: 1, kvHeads, headDim, pages: 0 }
+    return this.#stages.single(kernels.kvStore, shape, {
+      rows: buffers.rows,
+      fresh,
+      kv_cache: this.#cache,
+    })
+  }
+
+  /** Attention over the pages, in tiles of one row and of several. */
+  attend(): Promise<Stage> {
+    const layer = this.#layer
+    const { buffers, sequences, sizes, config } = this.#parts
+    const { heads, kvHeads, headDim, attentionScale: scale } = config
+    const { kv, pagesPerSequence: pages } = sizes
+    const shape = {
+      ...{ batch: 1, tiles: 1, tileRows: 1, heads, kvHeads, headDim, scale, kv, pages },
+      window: attentionAt(config, this.#index).window ?? 0,
+      cap: config.attentionCap ?? 0,
+      sinks: layer.sinks ? 1 : 0,
+    }
+    const { q, rows, tiles, attended: y } = buffers
+    const sinks = layer.sinks ? { sinks: layer.sinks } : {}
+    return this.#stages.attention(kernels.attention, shape, {
+      ...{ q, rows, page_table: sequences.pageTable, tiles, y, kv_cache: this.#cache },
+      ...sinks,
+    })
+  }
+}

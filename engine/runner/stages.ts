@@ -1,0 +1,123 @@
+/** The building blocks of the graph: a kernel over buffers → a stage, in the tiles that steps of few and many rows take. */
+import {
+  type Dispatch,
+  formsOf,
+  type Kernel,
+  kernels,
+  type MatmulShape,
+  type MatmulTuning,
+  type Recorder,
+  type Shape,
+  type Tuning,
+  type Tunings,
+} from '../../kernels/index.ts'
+import type { Matrix } from '../weights/load.ts'
+import type { Norm } from '../weights/model-weights.ts'
+import type { Stage } from './dispatches.ts'
+
+type Buffers = Readonly<Record<string, GPUBuffer>>
+
+/** What becomes of a linear layer's products. */
+export interface Output {
+  readonly output: 'plain' | 'scaled' | 'capped' | 'silu' | 'gelu' | 'gelu-tanh'
+  readonly factor: number
+  readonly cap: number
+}
+export const PLAIN_OUTPUT: Output = { output: 'plain', factor: 1, cap: 0 }
+
+export class Stages {
+  readonly #recorder: Recorder
+  readonly #tunings: Tunings
+
+  constructor(recorder: Recorder, tunings: Tunings) {
+    this.#recorder = recorder
+    this.#tunings = tunings
+  }
+
+  /** One dispatch, the same for all steps. */
+  async single<S extends Shape, T extends Tuning>(
+    kernel: Kernel<S, T>,
+    shape: S,
+    buffers: Buffers,
+  ): Promise<Stage> {
+    const dispatches = [await this.record(kernel, shape, buffers)]
+    return () => dispatches
+  }
+
+  record<S extends Shape, T extends Tuning>(
+    kernel: Kernel<S, T>,
+    shape: S,
+    buffers: Buffers,
+  ): Promise<Dispatch> {
+    const { one: tuning } = this.#tunings.of(kernel, shape)
+    return this.#recorder.record(kernel, shape, tuning, buffers)
+  }
+
+  /** Attention in tiles of one row and of several. */
+  async attention<S extends Shape, T extends Tuning>(
+    kernel: Kernel<S, T>,
+    shape: S,
+    buffers: Buffers,
+  ): Promise<Stage> {
+    const inForm = async (form: 'one' | 'several') => [
+      await this.#inForm(kernel, shape, form, buffers),
+    ]
+    const by = { one: await inForm('one'), several: await inForm('several') }
+    return ({ attention }) => by[attention]
+  }
+
+  /** One dispatch for each part of a matrix. */
+  async product<S extends MatmulShape>(
+    kernel: Kernel<S, MatmulTuning>,
+    matrix: Matrix,
+    shapeOf: (part: MatmulShape) => S,
+    buffers: Buffers,
+  ): Promise<Stage> {
+    const { format, columns, parts, bias } = matrix
+    const inForm = (form: 'one' | 'several'): Promise<Dispatch[]> =>
+      Promise.all(
+        parts.map(({ rows, start, buffers: own }) => {
+          const shape = shapeOf({ format, columns, batch: 1, rows, start })
+          return this.#inForm(kernel, shape, form, { ...own, ...buffers, bias })
+        }),
+      )
+    const by = { one: await inForm('one'), several: await inForm('several') }
+    return ({ product }) => by[product]
+  }
+
+  #inForm<S extends Shape, T extends Tuning>(
+    kernel: Kernel<S, T>,
+    shape: S,
+    form: 'one' | 'several',
+    buffers: Buffers,
+  ): Promise<Dispatch> {
+    const tuning = this.#tunings.of(kernel, shape)[form]
+    return this.#recorder.record(kernel, formsOf(kernel, shape)[form], tuning, buffers)
+  }
+
+  /** @param add 1: added to what y holds; @param stride values between rows of y */
+  linear(
+    matrix: Matrix,
+    x: GPUBuffer,
+    y: GPUBuffer,
+    stride: number,
+    add: 0 | 1,
+    output: Output = PLAIN_OUTPUT,
+  ): Promise<Stage> {
+    const shapeOf = (part: MatmulShape) => ({ ...part, add, stride, total: matrix.rows, ...output })
+    return this.product(kernels.linear, matrix, shapeOf, { x, y })
+  }
+
+  /** RMS norm, or LayerNorm where there is a bias. */
+  norm(
+    { weight, bias }: Norm,
+    of: { columns: number; eps: number; add: 0 | 1 },
+    buffers: { x: GPUBuffer; source: GPUBuffer; y: GPUBuffer },
+  ): Promise<Stage> {
+    const { columns, eps, add } = of
+    const shape = { rows: 1, columns, eps }
+    if (!bias) return this.single(kernels.rmsNorm, { ...shape, add }, { ...buffers, weight })
+    if (add === 1) throw new Error('A LayerNorm after a block is not supported.')
+    return this.single(kernels.layerNorm, shape, { ...buffers, weight, bias })
+  }
+}

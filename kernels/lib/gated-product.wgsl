@@ -1,0 +1,2 @@
+// act(gate) * up
+fn gated(v: vec2f) -> f32 { return activate(v.x) * v.y; }
