@@ -78,6 +78,14 @@ describe('what differs from Llama', () => {
       norm: 'layer',
       tiedHead: true,
     },
+    illuminator: { embeddingScale: 8, rotaryPairs: 'neighbours', tiedHead: true },
+    'illuminator-practical': {
+      activation: 'gelu',
+      attention: [{ window: null, rotary: null }],
+      learnedPositions: true,
+      mlp: 'plain',
+      norm: 'layer',
+    },
     'gpt-oss': {
       attentionBias: true,
       outputBias: true,

@@ -110,4 +110,20 @@ export const CONFIGS = {
     },
     sliding_window: 24,
   },
+  illuminator: {
+    ...shared,
+    architectures: ['IlluminatorForCausalLM'],
+    embedding_multiplier: 8,
+    rope_interleaved: true,
+    tie_word_embeddings: true,
+  },
+  'illuminator-practical': {
+    ...shared,
+    architectures: ['IlluminatorPracticalForCausalLM'],
+    attention_bias: true,
+    hidden_act: 'gelu',
+    layer_norm_eps: 1e-5,
+    mlp_bias: true,
+    tie_word_embeddings: true,
+  },
 } as const satisfies Record<string, JsonObject>

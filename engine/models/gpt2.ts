@@ -55,7 +55,7 @@ export const gpt2: Family = {
   },
   tensors: {
     embedding: 'transformer.wte',
-    positions: 'transformer.wpe',
+    positions: { path: 'transformer.wpe', tensor: 'transformer.wpe.weight', isStacked: false },
     finalNorm: 'transformer.ln_f',
     head: 'lm_head',
     layer(index) {

@@ -7,6 +7,8 @@ import { gemma3 } from './gemma3.ts'
 import { gptOss } from './gpt-oss.ts'
 import { gpt2 } from './gpt2.ts'
 import { granite } from './granite.ts'
+import { illuminator } from './illuminator.ts'
+import { illuminatorPractical } from './illuminator-practical.ts'
 import { llama } from './llama.ts'
 import { mistral } from './mistral.ts'
 import { mixtral } from './mixtral.ts'
@@ -32,6 +34,8 @@ const families: readonly Family[] = [
   olmo2,
   gpt2,
   gptOss,
+  illuminator,
+  illuminatorPractical,
 ]
 
 /**

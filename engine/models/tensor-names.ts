@@ -45,15 +45,19 @@ export interface LayerNames {
 
 export interface TensorNames {
   readonly embedding: string
-  /** Embeddings of positions, where they are learned. */
-  readonly positions?: string
+  /** Embeddings of positions, where they are learned; `isStacked`: one table in a tensor of three dimensions. */
+  readonly positions?: {
+    readonly path: string
+    readonly tensor: string
+    readonly isStacked: boolean
+  }
   readonly finalNorm: string
   readonly head: string
   layer(index: number): LayerNames
   /** Weights of layers are [inputs, outputs], as GPT-2's Conv1D has them. */
   readonly transposed?: true
   /** What checkpoints that were saved without the head leave off their names. */
-  readonly prefix: string
+  readonly prefix?: string
   /** Tensors that say nothing. */
   readonly ignored?: RegExp
 }
@@ -69,7 +73,7 @@ export const modelNames = (layer: (path: string) => LayerNames): TensorNames => 
 
 /** The names as a checkpoint has them that was saved without the model's head. */
 export function withoutPrefix(names: TensorNames): TensorNames {
-  const { prefix } = names
+  const { prefix = '', positions } = names
   const strip = (name: string): string =>
     name.startsWith(prefix) ? name.slice(prefix.length) : name
   const all = <T extends object>(of: T): T =>
@@ -82,6 +86,7 @@ export function withoutPrefix(names: TensorNames): TensorNames {
   return {
     ...all(names),
     prefix,
+    ...(positions ? { positions: all(positions) } : {}),
     layer(index) {
       const layer = all(names.layer(index))
       if (!layer.experts) return layer

@@ -17,6 +17,7 @@ import {
   type MatrixSource,
   matrixOf,
   normOf,
+  positionsOf,
   type StoredRows,
   storedShape,
   tensorOf,
@@ -60,7 +61,7 @@ export function checkTensors(
   const check = new TensorCheck(checkpoint, names.ignored)
   const { hiddenSize: hidden, vocabularySize: vocabulary } = config
   check.matrix(matrixOf('', names.embedding, vocabulary, hidden))
-  if (names.positions) check.matrix(matrixOf('', names.positions, config.contextLength, hidden))
+  if (names.positions) check.matrix(positionsOf(names.positions, config))
   for (let i = 0; i < config.layers; i++) checkLayer(check, layerSource(config, names, i))
   const { weight, bias } = normOf(names.finalNorm, config)
   check.vectors(weight, bias)

@@ -14,7 +14,15 @@ import {
   zeros,
 } from './fixture.ts'
 import { layerSource } from './layout.ts'
-import { biasOf, type MatrixSource, matrixOf, normOf, storedShape, tensorOf } from './sources.ts'
+import {
+  biasOf,
+  type MatrixSource,
+  matrixOf,
+  normOf,
+  positionsOf,
+  storedShape,
+  tensorOf,
+} from './sources.ts'
 
 const made: string[] = []
 afterEach(async () => {
@@ -41,7 +49,7 @@ function tensorsOf(config: DecoderConfig, names: TensorNames): Tensors {
   }
   const { vocabularySize: vocabulary, hiddenSize: hidden } = config
   matrix(matrixOf('', names.embedding, vocabulary, hidden))
-  if (names.positions) matrix(matrixOf('', names.positions, config.contextLength, hidden))
+  if (names.positions) matrix(positionsOf(names.positions, config))
   if (!config.tiedHead) matrix(matrixOf('', names.head, vocabulary, hidden))
   const last = normOf(names.finalNorm, config)
   vectors(last.weight, last.bias)

@@ -68,7 +68,7 @@ export async function loadWeights(
   const { hiddenSize: hidden, vocabularySize: vocabulary } = config
   const embedding = await loader.matrix(matrixOf('embedding', names.embedding, vocabulary, hidden))
   const positions = names.positions
-    ? await loadPositions(loader, `${names.positions}.weight`, config)
+    ? await loadPositions(loader, names.positions.tensor, config)
     : null
   const layers: LayerWeights[] = []
   for (let i = 0; i < config.layers; i++) {

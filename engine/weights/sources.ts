@@ -1,6 +1,6 @@
 /** Where weights come from and what becomes of them: stored tensors, and the matrices that are put together of them. */
 import type { DecoderConfig } from '../models/config.ts'
-import type { LayerNames } from '../models/tensor-names.ts'
+import type { LayerNames, TensorNames } from '../models/tensor-names.ts'
 
 /** Rows of a stored tensor. */
 export interface StoredRows {
@@ -84,6 +84,23 @@ export interface LayerSource {
   readonly mlp: MlpSource
   readonly mlpPostNorm: NormSource | null
 }
+
+/** The table of positions. */
+export const positionsOf = (
+  { path, tensor, isStacked }: NonNullable<TensorNames['positions']>,
+  { contextLength, hiddenSize }: DecoderConfig,
+): MatrixSource => ({
+  label: 'positions',
+  modules: [
+    {
+      ...{ path, tensor, bias: false, first: 0, rows: contextLength, transposed: false },
+      ...(isStacked ? { stack: { count: 1, index: 0 } } : {}),
+    },
+  ],
+  rows: contextLength,
+  columns: hiddenSize,
+  place: (row) => ({ module: 0, row }),
+})
 
 /** Rows in their own order. */
 export const matrixOf = (
