@@ -1,7 +1,8 @@
-"""Logits and greedy tokens of tiny models of the API's contract, by NumPy in float64: the reference that the engine has no
-part in. Weights are a function of their names, so that the test writes the same checkpoint without a file of them.
+"""Logits and greedy tokens of tiny models, by NumPy in float64: the reference that the engine has no part in. The two models
+of the API's contract, and Phi-3 with what the reference checkpoints lack: a part of each head turned, and longrope. Weights
+are a function of their names, so that the test writes the same checkpoint without a file of them.
 
-    pip install numpy && python test/python/contract_goldens.py > test/goldens/contract-models.json
+    pip install numpy && python test/python/numpy_goldens.py > test/goldens/numpy.json
 """
 
 import json
@@ -44,6 +45,26 @@ PRACTICAL = {
     "attention_bias": True,
     "mlp_bias": True,
     "tie_word_embeddings": True,
+}
+PHI = {
+    "architectures": ["Phi3ForCausalLM"],
+    "model_type": "phi3",
+    "vocab_size": 59,
+    "hidden_size": 36,
+    "intermediate_size": 52,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 3,
+    "num_key_value_heads": 1,
+    "head_dim": 12,
+    "max_position_embeddings": 64,
+    "original_max_position_embeddings": 32,
+    "partial_rotary_factor": 0.5,
+    "hidden_act": "silu",
+    "rms_norm_eps": 1e-5,
+    "rope_theta": 10000.0,
+    "rope_scaling": {"type": "longrope", "short_factor": [1.0, 1.25, 2.0], "long_factor": [2.0, 4.0, 8.0]},
+    "sliding_window": None,
+    "tie_word_embeddings": False,
 }
 
 
@@ -116,6 +137,47 @@ def large(ids: list) -> np.ndarray:
     return norm(x, "final_norm") @ embedding.T
 
 
+def rotate_part(x: np.ndarray, scaling: dict, theta: float, scale: float) -> np.ndarray:
+    """Of the first 2n dimensions i and i + n turn together; the others stay."""
+    half = len(scaling["short_factor"])
+    frequencies = theta ** (-np.arange(half) / half) / np.array(scaling["short_factor"])
+    angles = np.outer(np.arange(len(x)), frequencies)[:, None]
+    cos, sin = np.cos(angles) * scale, np.sin(angles) * scale
+    low, high = x[..., :half], x[..., half : 2 * half]
+    return np.concatenate(
+        [low * cos - high * sin, high * cos + low * sin, x[..., 2 * half :]], axis=-1
+    )
+
+
+def phi(ids: list) -> np.ndarray:
+    width, inner, size = PHI["hidden_size"], PHI["intermediate_size"], PHI["head_dim"]
+    queries, keys = PHI["num_attention_heads"] * size, PHI["num_key_value_heads"] * size
+    original = PHI["original_max_position_embeddings"]
+    stretch = PHI["max_position_embeddings"] / original
+    scale = math.sqrt(1 + math.log(stretch) / math.log(original))
+
+    def norm(x: np.ndarray, name: str) -> np.ndarray:
+        factor = 1 / np.sqrt((x**2).mean(axis=1, keepdims=True) + PHI["rms_norm_eps"])
+        return x * factor * numbers(f"{name}.weight", width)
+
+    x = numbers("model.embed_tokens.weight", PHI["vocab_size"], width)[ids]
+    for layer in range(PHI["num_hidden_layers"]):
+        block = f"model.layers.{layer}"
+
+        def project(h: np.ndarray, name: str, rows: int) -> np.ndarray:
+            return h @ numbers(f"{block}.{name}.weight", rows, h.shape[1]).T
+
+        h = norm(x, f"{block}.input_layernorm")
+        qkv = project(h, "self_attn.qkv_proj", queries + 2 * keys).reshape(len(ids), -1, size)
+        q, k, v = np.split(qkv, [queries // size, (queries + keys) // size], axis=1)
+        q, k = (rotate_part(one, PHI["rope_scaling"], 10000.0, scale) for one in (q, k))
+        x = x + project(attend(q, k, v), "self_attn.o_proj", width)
+        h = norm(x, f"{block}.post_attention_layernorm")
+        gate, up = np.split(project(h, "mlp.gate_up_proj", 2 * inner), 2, axis=1)
+        x = x + project(gate / (1 + np.exp(-gate)) * up, "mlp.down_proj", width)
+    return norm(x, "model.norm") @ numbers("lm_head.weight", PHI["vocab_size"], width).T
+
+
 def practical(ids: list) -> np.ndarray:
     width, inner = PRACTICAL["hidden_size"], PRACTICAL["intermediate_size"]
     heads, context = PRACTICAL["num_attention_heads"], PRACTICAL["max_position_embeddings"]
@@ -166,4 +228,4 @@ def golden(config: dict, logits) -> dict:
 
 
 if __name__ == "__main__":
-    print(json.dumps([golden(LARGE, large), golden(PRACTICAL, practical)], indent=1))
+    print(json.dumps([golden(LARGE, large), golden(PRACTICAL, practical), golden(PHI, phi)], indent=1))
