@@ -11,6 +11,7 @@ import { linear } from './ops/linear.ts'
 import { logprobs } from './ops/logprobs.ts'
 import { normRotate } from './ops/norm-rotate.ts'
 import { qkv } from './ops/qkv.ts'
+import { quantize } from './ops/quantize.ts'
 import { rmsNorm } from './ops/rms-norm.ts'
 import { route } from './ops/route.ts'
 import { sample } from './ops/sample.ts'
@@ -31,9 +32,11 @@ export const kernels = {
   sample,
   logprobs,
   countTokens,
+  quantize,
 } as const
 
 export { GpuError, type GpuErrorKind } from './errors.ts'
+export type { FloatName } from './formats/floats.ts'
 export { BLOCK_ROWS, type Format, type PackedWeight, type SourceRows } from './formats/format.ts'
 export { formatOf, formats } from './formats/index.ts'
 export type { Capabilities } from './gpu/capabilities.ts'
@@ -57,6 +60,8 @@ export { type MatmulShape, type MatmulTuning, ROW_TILE } from './lib/matmul.ts'
 export { ATTENTION_TILE } from './ops/attention.ts'
 export { LATEST } from './ops/embed.ts'
 export { DETAIL_WORDS, MOST_ALTERNATIVES } from './ops/logprobs.ts'
+export { quantizedFormat } from './ops/quantize.ts'
+export { MOST_WEIGHT } from './ops/quantize-oracle.ts'
 export { packSettings, SETTINGS_BYTES } from './ops/sample.ts'
 export {
   chooseToken,

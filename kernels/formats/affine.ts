@@ -2,9 +2,10 @@
  * MLX-style affine weights: 4 or 8 bits, w = scale * q + bias per group of 32, 64 or 128 columns
  * (mlx.core.quantize). `scales` and `biases` stay in the float type of the checkpoint.
  */
+import type { Fragment } from '../kernel.ts'
 import { BLOCK, BLOCK_ROWS, type Format, loadUnit, type SourceRows } from './format.ts'
 import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from './half.ts'
-import { interleaveRows } from './interleave.ts'
+import { deinterleaveRows, interleaveRows } from './interleave.ts'
 
 export interface AffineOptions {
   readonly bits: 4 | 8
@@ -16,6 +17,9 @@ const WORDS = {
   4: new URL('./affine4.wgsl', import.meta.url),
   8: new URL('./affine8.wgsl', import.meta.url),
 }
+
+/** Writes a matrix with f16 scales, for a kernel that makes one; needs `BITS`, `UNITS` and `GROUP`. */
+export const storeAffine: Fragment = { wgsl: new URL('./store-affine.wgsl', import.meta.url) }
 
 const AFFINE = { wgsl: new URL('./affine.wgsl', import.meta.url) }
 
@@ -113,6 +117,18 @@ export function affineFormat(options: AffineOptions): Format {
       }
       packScales(layout, rows, count, layout.groups(columns), into.scales, block)
     },
+    unpack(packed, count, columns, block) {
+      const words = layout.words(columns)
+      const base = block * words * BLOCK_ROWS
+      const own = packed.words.slice(base, base + words * BLOCK_ROWS)
+      // Swapping twice is as before.
+      if (bits === 4) swapHalves(own)
+      const weight = deinterleaveRows(own, layout.weightBytes(columns), count, words, 0)
+      return {
+        weight,
+        ...unpackScales(layout, packed.scales, count, layout.groups(columns), block),
+      }
+    },
     decode: (rows, count, columns) => decode(layout, rows, count, columns),
     encode: (values, count, columns) => encode(layout, values, count, columns),
   }
@@ -149,6 +165,25 @@ function packScales(
       }
     }
   }
+}
+
+function unpackScales(
+  { kind }: Layout,
+  packed: Uint32Array,
+  count: number,
+  groups: number,
+  block: number,
+): { scales: Uint8Array; biases: Uint8Array } {
+  const floats = (): Uint16Array | Uint32Array =>
+    new (kind.bytes === 2 ? Uint16Array : Uint32Array)(count * groups)
+  const [scales, biases] = [floats(), floats()]
+  for (let i = 0; i < count * groups; i++) {
+    const [row, g] = [Math.floor(i / groups), i % groups]
+    const at = (block * groups + g) * BLOCK_ROWS
+    scales[i] = kind.bytes === 2 ? packed[at + row]! & 0xffff : packed[at * 2 + row]!
+    biases[i] = kind.bytes === 2 ? packed[at + row]! >>> 16 : packed[at * 2 + BLOCK_ROWS + row]!
+  }
+  return { scales: new Uint8Array(scales.buffer), biases: new Uint8Array(biases.buffer) }
 }
 
 function decode(layout: Layout, rows: SourceRows, count: number, columns: number): Float32Array {

@@ -1,7 +1,7 @@
 /** Plain floats: f32, f16, bf16, as the checkpoint holds them. */
 import { BLOCK, BLOCK_ROWS, type Format, loadUnit, type SourceRows } from './format.ts'
 import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from './half.ts'
-import { interleaveRows } from './interleave.ts'
+import { deinterleaveRows, interleaveRows } from './interleave.ts'
 
 interface FloatKind {
   readonly wgsl: URL
@@ -37,7 +37,9 @@ const PLAIN = { wgsl: new URL('./plain.wgsl', import.meta.url) }
 const viewOf = (bytes: Uint8Array): DataView =>
   new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
-export function floatFormat(id: keyof typeof KINDS): Format {
+export type FloatName = keyof typeof KINDS
+
+export function floatFormat(id: FloatName): Format {
   const kind: FloatKind = KINDS[id]
   const units = (BLOCK * kind.bytes) / 4
   const wordsOf = (columns: number): number => Math.ceil(columns / BLOCK) * units
@@ -50,6 +52,9 @@ export function floatFormat(id: keyof typeof KINDS): Format {
     pack(rows, count, columns, into, block) {
       interleaveRows(rows.weight, columns * kind.bytes, count, wordsOf(columns), into.words, block)
     },
+    unpack: ({ words }, count, columns, block) => ({
+      weight: deinterleaveRows(words, columns * kind.bytes, count, wordsOf(columns), block),
+    }),
     decode(rows, count, columns) {
       const view = viewOf(rows.weight)
       return Float32Array.from({ length: count * columns }, (_, i) =>

@@ -39,6 +39,8 @@ export interface Format {
   wordsPerRowBlock(columns: number): { words: number; scales: number }
   /** Packs `count` rows (at most 32; the rest of the row block is zero) into row block `block`. */
   pack(rows: SourceRows, count: number, columns: number, into: PackedWeight, block: number): void
+  /** The first `count` rows of a row block, as the checkpoint holds them: undoes `pack`. */
+  unpack(packed: PackedWeight, count: number, columns: number, block: number): SourceRows
   /** Rows as float32, for oracles and for matrices fused of different formats. */
   decode(rows: SourceRows, count: number, columns: number): Float32Array
   /** Random rows and nothing lost in packing them: test data. */

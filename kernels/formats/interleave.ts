@@ -1,4 +1,4 @@
-/** Lays rows out so that neighbouring invocations read neighbouring words; see `format.ts` for the layout. */
+/** Lays rows out so that neighbouring invocations read neighbouring words, and back; see `format.ts` for the layout. */
 import { BLOCK_ROWS } from './format.ts'
 
 /**
@@ -25,4 +25,24 @@ export function interleaveRows(
     for (let word = 0, at = base + row; word < words; word++, at += BLOCK_ROWS)
       into[at] = own[word]!
   }
+}
+
+/** Takes `count` rows of `rowBytes` bytes each out of row block `block`: what `interleaveRows` put there. */
+export function deinterleaveRows(
+  packed: Uint32Array,
+  rowBytes: number,
+  count: number,
+  words: number,
+  block: number,
+): Uint8Array {
+  const rows = new Uint8Array(rowBytes * count)
+  const own = new Uint32Array(words)
+  const bytes = new Uint8Array(own.buffer, 0, rowBytes)
+  const base = block * words * BLOCK_ROWS
+  for (let row = 0; row < count; row++) {
+    for (let word = 0, at = base + row; word < words; word++, at += BLOCK_ROWS)
+      own[word] = packed[at]!
+    rows.set(bytes, row * rowBytes)
+  }
+  return rows
 }
