@@ -22,6 +22,7 @@ export type Hub = Pick<
 >
 
 export interface Parts {
+  quantizeModel: typeof import('../engine/index.ts').quantizeModel
   openEngine(model: string | undefined, options: LoadOptions): Promise<CliEngine>
   /** @param choice as `--adapter` takes it; absent: what the environment says */
   listAdapters(choice: string | undefined): Promise<AdapterReport[]>
@@ -38,6 +39,10 @@ export const parts: Parts = {
   async openEngine(model, options) {
     const { Engine } = await import('../engine/index.ts')
     return Engine.load(model, options)
+  },
+  async quantizeModel(...all) {
+    const { quantizeModel } = await import('../engine/index.ts')
+    return quantizeModel(...all)
   },
   async listAdapters(choice) {
     const { listAdapters } = await import('../kernels/index.ts')

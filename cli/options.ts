@@ -1,6 +1,6 @@
 /** Options that several commands share, with their ranges; a value outside is a usage error before anything loads. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import type { GenerateOptions, LoadOptions } from '../engine/api.ts'
+import { type GenerateOptions, type LoadOptions, QUANTIZE_TYPES } from '../engine/api.ts'
 import { UsageError } from './exit.ts'
 
 /** The contract's defaults; a test holds them against the server's. */
@@ -110,6 +110,7 @@ type Passed =
   | 'draft'
   | 'speculate'
   | 'adapter'
+  | 'quantize'
 
 export interface EngineFlags extends Pick<LoadOptions, Passed> {
   context?: number
@@ -125,9 +126,19 @@ export const addLoading = (command: Command): Command =>
     command.option('--model <model>', 'folder or Hugging Face id (default: SmolLM2-135M-Instruct)'),
   )
 
+export const quantizeOption = (flags: string, help: string): Option =>
+  new Option(flags, help).choices(QUANTIZE_TYPES)
+
+/** Of BF16, F16 and F32 weights. */
+export const QUANTIZE_ON_LOAD = quantizeOption(
+  '--quantize <type>',
+  'quantize BF16, F16 or F32 weights on load; int4/64: in groups of 64 (default group: 32)',
+)
+
 /** Adds how a model is to be loaded, whichever it is. */
 export function addEngine(command: Command): Command {
   return command
+    .addOption(QUANTIZE_ON_LOAD)
     .option('--context <n>', 'tokens to reserve for the context', whole(1, 0x7fffffff))
     .addOption(
       new Option('--kv <type>', 'number type of the KV cache (default: f16)').choices([
@@ -152,7 +163,15 @@ export function addEngine(command: Command): Command {
 export function loadingFrom(flags: EngineFlags): LoadOptions {
   return {
     ...(flags.context === undefined ? {} : { contextLength: flags.context }),
-    ...given(flags, ['kv', 'kvMemory', 'maxSequences', 'prefillChunk', 'draft', 'speculate']),
+    ...given(flags, [
+      'quantize',
+      'kv',
+      'kvMemory',
+      'maxSequences',
+      'prefillChunk',
+      'draft',
+      'speculate',
+    ]),
     ...(flags.adapter === undefined ? {} : { adapter: flags.adapter }),
   }
 }

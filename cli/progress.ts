@@ -1,8 +1,11 @@
 /** Progress of long work on stderr: bars on a terminal, a few plain lines elsewhere (a log is no place for a bar). */
 import { MultiBar, type SingleBar } from 'cli-progress'
-import type { Progress } from '../engine/api.ts'
+import type { Progress as LoadProgress } from '../engine/api.ts'
+import type { QuantizeProgress } from '../engine/index.ts'
 import { duration } from './duration.ts'
 import { type Io, note } from './io.ts'
+
+type Progress = LoadProgress | QuantizeProgress
 
 export interface ProgressReport {
   report(progress: Progress): void
@@ -16,7 +19,11 @@ export function createProgress(io: Io, tell?: (line: string) => void): ProgressR
   return io.stderr.isTTY ? bars(io) : lines((line) => note(io, line))
 }
 
-const VERB = { weights: 'Loading weights', pipelines: 'Compiling kernels' }
+const VERB = {
+  weights: 'Loading weights',
+  pipelines: 'Compiling kernels',
+  quantize: 'Quantizing weights',
+}
 
 function label(progress: Progress): string {
   if (progress.phase === 'download') return `Downloading ${progress.file}`

@@ -42,6 +42,21 @@ test('--on-demand lists the models folder, and loads with the same flags when as
   expect(err()).toContain('"msg":"model loaded"')
 })
 
+test('--quantize is for floats: --on-demand serves what is quantized already as it is', async () => {
+  const packed = { ...listed('lab/b'), weights: 'affine-4bit/32' }
+  const hub = { listModels: async () => [listed('lab/a'), packed] }
+  const { loads } = await serving(['--on-demand', '--quantize', 'int8'], { hub }, async (url) => {
+    for (const model of ['lab/a', 'lab/b']) {
+      const body = JSON.stringify({ model, prompt: 'x' })
+      expect((await fetch(`${url}/generate`, { method: 'POST', body })).status).toBe(200)
+    }
+  })
+  expect(loads.map(({ model, options }) => [model, options.quantize])).toEqual([
+    ['lab/a', 'int8'],
+    ['lab/b', undefined],
+  ])
+})
+
 test.each([
   [['--keep-alive', 'soon'], 'such as 90s, 5m or 1h'],
   [['--memory', '-3'], 'a size such as 2GB'],

@@ -50,6 +50,10 @@ export function addServedModels(command: Command): Command {
     )
 }
 
+/** @param weights as the models folder lists them; null where config.json does not say: floats */
+const isQuantized = (weights: string | null): boolean =>
+  weights !== null && !['bf16', 'f16', 'f32'].includes(weights)
+
 /**
  * @returns looks for the models; nothing is loaded or fetched by that
  * @throws UsageError for flags that contradict each other
@@ -62,6 +66,9 @@ export function servedModels(parts: Parts, flags: ServedFlags): () => Promise<Se
   }
   const folder = modelsFolder === undefined ? {} : { modelsFolder }
   const loading = { ...loadingFrom(flags), ...folder }
+  // What is quantized already is served as it is: nobody named it, so nobody asked for it to be quantized.
+  const { quantize: _, ...asItIs } = loading
+  const loadingOf = (weights: string | null) => (isQuantized(weights) ? asItIs : loading)
   return async () => {
     const { DEFAULT_MODEL, listModels, modelIdOf } = await parts.hub()
     const pinned = async (name: string | undefined): Promise<ModelSource> => ({
@@ -82,7 +89,7 @@ export function servedModels(parts: Parts, flags: ServedFlags): () => Promise<Se
           // Its KV cache comes on top; unless it is set, how large that is shows once it is loaded.
           bytes: bytes + (flags.kvMemory ?? 0),
           facts,
-          load: (hooks) => parts.openEngine(id, { ...loading, ...hooks }),
+          load: (hooks) => parts.openEngine(id, { ...loadingOf(facts.weights), ...hooks }),
         })),
     }
   }

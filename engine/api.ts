@@ -152,7 +152,26 @@ export type Progress =
   | { phase: 'weights'; done: number; total: number }
   | { phase: 'pipelines'; done: number; total: number }
 
+/** What weights can be quantized to on load: bits, and columns that share a scale and a bias. Without a group: 32. */
+export const QUANTIZE_TYPES = [
+  'int8',
+  'int4',
+  'int8/32',
+  'int8/64',
+  'int8/128',
+  'int4/32',
+  'int4/64',
+  'int4/128',
+] as const
+
+export type QuantizeType = (typeof QUANTIZE_TYPES)[number]
+
 export interface LoadOptions {
+  /**
+   * Quantize weights of BF16, F16 or F32 on load: `int8`, `int4`, or with a group, as in `int4/64`. Embedding and head take
+   * 8 bits. A model that is quantized already is refused; `draft` is loaded as it is. Default: as the checkpoint has them.
+   */
+  quantize?: QuantizeType
   /** Context to reserve KV cache for. Default: the model's own, or what fits the adapter. */
   contextLength?: number
   /** Number type of the KV cache; int8 has a scale for each head of a token. Default f16. */

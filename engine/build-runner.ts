@@ -39,8 +39,8 @@ export async function buildRunner(
   mayShrink: boolean,
 ): Promise<{ runner: Runner; sizes: Sizes; tunings: Tunings }> {
   const pipelines = new Pipelines(device)
-  const weights = await upload(device, files, options)
-  const draftWeights = draft ? await upload(device, draft, options) : null
+  const weights = await upload(device, pipelines, files, options)
+  const draftWeights = draft ? await upload(device, pipelines, draft, options) : null
   const { sizes, sequences, buffers } = await allocate(
     device,
     draft ? [files.config, draft.config] : [files.config],
@@ -121,7 +121,8 @@ async function allocate(
 
 async function upload(
   device: Device,
-  { config, reading }: ModelFiles,
+  pipelines: Pipelines,
+  { config, quantized, reading }: ModelFiles,
   { signal, onProgress }: LoadOptions,
 ): Promise<ModelWeights> {
   return reading(async (checkpoint, checked) => {
@@ -132,7 +133,8 @@ async function upload(
       done += bytes
       onProgress?.({ phase: 'weights', done: Math.min(done, total), total })
     }
-    const weights = await loadWeights(device, checkpoint, config, checked, onBytes)
+    const source = { checkpoint, config, checked, quantized }
+    const weights = await loadWeights(device, pipelines, source, onBytes)
     onProgress?.({ phase: 'weights', done: total, total })
     return weights
   })

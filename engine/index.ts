@@ -15,3 +15,9 @@ export type * from './api.ts'
 export { Engine } from './engine.ts'
 export { EngineError, type ErrorCode } from './errors.ts'
 export type { LogitsResult } from './logits.ts'
+export {
+  type QuantizedModel,
+  type QuantizeModelOptions,
+  type QuantizeProgress,
+  quantizeModel,
+} from './quantize-model.ts'

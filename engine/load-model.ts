@@ -77,7 +77,8 @@ export async function loadModel(
 }
 
 async function findDraft(files: ModelFiles, options: LoadOptions): Promise<ModelFiles> {
-  const draft = await findModel(options.draft ?? '', options)
+  const { quantize: _, ...asItIs } = options
+  const draft = await findModel(options.draft ?? '', asItIs)
   const [own, other] = [files.config.vocabularySize, draft.config.vocabularySize]
   if (own === other) return draft
   const message =

@@ -1,11 +1,12 @@
 /** A model found and checked, before any GPU is touched: its folder, its family's reading of its config, facts to show. */
 import type { LoadOptions, ModelInfo } from './api.ts'
 import { resolveModel } from './hub/index.ts'
-import type { DecoderConfig, Family } from './models/config.ts'
+import type { DecoderConfig, Family, QuantizationConfig } from './models/config.ts'
 import { familyOf } from './models/index.ts'
 import { type Checkpoint, openCheckpoint } from './weights/checkpoint.ts'
 import { type CheckedTensors, checkTensors, type WeightFormat } from './weights/expected.ts'
 import type { JsonObject } from './weights/json.ts'
+import { quantizedModules } from './weights/quantization.ts'
 
 export interface ModelFiles {
   readonly id: string
@@ -13,6 +14,8 @@ export interface ModelFiles {
   readonly family: Family
   readonly config: DecoderConfig
   readonly generationConfig: JsonObject
+  /** How matrices are quantized on load, by module; those that are not there stay as they are. */
+  readonly quantized: ReadonlyMap<string, QuantizationConfig>
   /** Everything but the context, which depends on the adapter. */
   readonly facts: Omit<ModelInfo, 'contextLength'>
   /** Reads while `use` runs. */
@@ -33,13 +36,16 @@ export async function findModel(model: string, options: LoadOptions): Promise<Mo
     const { generationConfig } = checkpoint
     const config = family.config(checkpoint.config, generationConfig)
     const checked = checkTensors(checkpoint, config, family.tensors)
+    const quantized = quantizedModules(folder, config, checked, options.quantize)
+    const formats = new Map([...checked.formats, ...quantized])
     return {
       id,
       folder,
       family,
       config,
       generationConfig,
-      facts: factsOf({ id, folder }, checkpoint, family, config, checked),
+      quantized,
+      facts: factsOf({ id, folder }, checkpoint, family, config, { ...checked, formats }),
       reading: (use) => reading(folder, family, config, use),
     }
   } finally {

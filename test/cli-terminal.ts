@@ -48,6 +48,17 @@ export function start(args: readonly string[], setting: Setting = {}) {
       options.onProgress?.({ phase: 'weights', done: 1e6, total: 1e6 })
       return engine
     },
+    async quantizeModel(id, folder, options = {}) {
+      options.onProgress?.({ phase: 'quantize', done: 4e6, total: 4e6 })
+      const sizes = { sourceBytes: 4e6, bytes: 1e6 }
+      return {
+        id,
+        source: `/models/${id}`,
+        folder,
+        weights: `affine-${options.quantize}`,
+        ...sizes,
+      }
+    },
     listAdapters: async () => [],
     hub: async () => ({
       DEFAULT_MODEL: 'HuggingFaceTB/SmolLM2-135M-Instruct',

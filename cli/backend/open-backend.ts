@@ -30,6 +30,7 @@ export function addBackend(command: Command, deps: Deps, loading = addLoading): 
 /** Flags of a model in this process, by how they are written. */
 const LOCAL_FLAGS: Readonly<Record<Exclude<keyof LoadFlags, 'model'>, string>> = {
   context: '--context',
+  quantize: '--quantize',
   kv: '--kv',
   kvMemory: '--kv-memory',
   maxSequences: '--max-sequences',

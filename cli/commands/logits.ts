@@ -5,7 +5,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { EngineError } from '../../engine/errors.ts'
 import { write } from '../io.ts'
-import { type LoadFlags, loadingFrom, modelName, whole } from '../options.ts'
+import { type LoadFlags, loadingFrom, modelName, QUANTIZE_ON_LOAD, whole } from '../options.ts'
 import { type Deps, withEngine } from '../session.ts'
 
 interface Flags extends LoadFlags {
@@ -28,6 +28,7 @@ export function addLogits(program: Command, deps: Deps): void {
         .choices(['f16', 'f32', 'int8'])
         .default('f32'),
     )
+    .addOption(QUANTIZE_ON_LOAD)
     .option('--context <n>', 'tokens to reserve for the context', whole(1, 0x7fffffff))
     .option('--adapter <name>', 'auto, gpu, lavapipe, swiftshader, or part of an adapter’s name')
     .option('--json', 'print JSON: {"last_logits", "logits" (with --all), "greedy"}')

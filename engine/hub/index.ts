@@ -31,7 +31,7 @@ export {
   removeModel,
   type StoredModel,
 } from './library.ts'
-export { tryLock } from './lock.ts'
+export { tryLock, withLock } from './lock.ts'
 export { DEFAULT_MODEL, defaultModelsFolder, parseModelId } from './model-id.ts'
 
 export interface ResolveOptions {

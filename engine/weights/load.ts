@@ -3,6 +3,7 @@
  * several modules (q, k, v; gate, up) with its rows in an order of its own, and is split by rows where it would not fit
  * a binding. Peak host memory does not depend on the size of the model.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import {
   BLOCK_ROWS,
   type Device,
@@ -11,11 +12,14 @@ import {
   type SourceRows,
 } from '../../kernels/index.ts'
 import { EngineError } from '../errors.ts'
+import type { QuantizationConfig } from '../models/config.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import type { WeightFormat } from './expected.ts'
-import { byModule, copyRow, encodeAs, packRows, runsOf } from './rows.ts'
+import { type Gathering, RowGatherer } from './gather.ts'
+import { formatOfQuantized, type Quantizer } from './quantizer.ts'
+import { packRows } from './rows.ts'
 import { biasOf, type MatrixSource, type StoredRows, tensorOf } from './sources.ts'
-import { StoredReader } from './stored-reader.ts'
+import { unfitValue } from './unfit-values.ts'
 import { readFloats } from './vectors.ts'
 
 /** A run of row blocks in buffers of its own. */
@@ -35,26 +39,47 @@ export interface Matrix {
   readonly parts: readonly MatrixPart[]
 }
 
+/** Matrices to quantize, by module, and what does it. */
+export interface Quantizing {
+  readonly quantizer: Quantizer
+  readonly modules: ReadonlyMap<string, QuantizationConfig>
+}
+
+/** How rows are gathered, and what they become. */
+interface Job extends Gathering {
+  readonly format: Format
+  readonly quantized: QuantizationConfig | undefined
+}
+
 const CHUNK_BYTES = 2 ** 20
 const FLUSH_BYTES = 8 * 2 ** 20
+/** Of the expected time of a wait. */
+const ASLEEP = 0.85
 
 export class WeightLoader {
   readonly #device: Device
   readonly #checkpoint: Checkpoint
   readonly #formats: ReadonlyMap<string, WeightFormat>
-  readonly #reader: StoredReader
+  readonly #rows: RowGatherer
+  readonly #quantizing: Quantizing | null
+  /** Modules of each matrix quantized so far. */
+  readonly #quantized: (readonly StoredRows[])[] = []
   #unflushed = 0
+  /** Milliseconds that the last wait took, a byte. */
+  #pace = 0
 
   constructor(
     device: Device,
     checkpoint: Checkpoint,
     formats: ReadonlyMap<string, WeightFormat>,
     onBytes: (bytes: number) => void,
+    quantizing: Quantizing | null = null,
   ) {
+    this.#quantizing = quantizing
     this.#device = device
     this.#checkpoint = checkpoint
     this.#formats = formats
-    this.#reader = new StoredReader(checkpoint, onBytes)
+    this.#rows = new RowGatherer(checkpoint, onBytes)
   }
 
   /** Values of a vector as f32. */
@@ -75,17 +100,28 @@ export class WeightLoader {
     const own = source.modules.map((module) => this.#formatOf(module))
     const same = own.every((format) => format.id === own[0]?.id)
     // Modules of different formats meet in f32: larger, but right.
-    const format = same ? (own[0] as Format) : formatOf('f32')
+    const gathered = same ? (own[0] as Format) : formatOf('f32')
+    const quantized = this.#quantizing?.modules.get(source.modules[0]?.path ?? '')
+    const format = quantized ? formatOfQuantized(quantized) : gathered
+    if (quantized) this.#quantized.push(source.modules)
+    const job = { source, own, gathered, format, quantized }
     const parts: MatrixPart[] = []
     const { words } = format.wordsPerRowBlock(source.columns)
     const most = Math.max(1, Math.floor(this.#device.caps.maxBinding / (words * 4))) * BLOCK_ROWS
     for (let first = 0; first < source.rows; first += most) {
       const rows = Math.min(most, source.rows - first)
-      parts.push(await this.#part(source, own, format, first, rows))
+      parts.push(await this.#part(job, first, rows))
     }
-    this.#reader.release()
+    this.#rows.release()
     const bias = await this.#bias(source)
     return { format: format.id, rows: source.rows, columns: source.columns, bias, parts }
+  }
+
+  /** Waits until all is done. Throws EngineError('model') for values that cannot be quantized. */
+  async finish(): Promise<void> {
+    const fault = (await this.#quantizing?.quantizer.finish()) ?? null
+    const modules = fault === null ? undefined : this.#quantized[fault]
+    if (modules) throw await unfitValue(this.#checkpoint, modules.map(tensorOf))
   }
 
   #formatOf(module: StoredRows): Format {
@@ -98,14 +134,9 @@ export class WeightLoader {
     return formatOf(`affine${kind.bits}/${kind.groupSize}/${scale}`)
   }
 
-  async #part(
-    source: MatrixSource,
-    own: readonly Format[],
-    format: Format,
-    first: number,
-    rows: number,
-  ): Promise<MatrixPart> {
+  async #part(job: Job, first: number, rows: number): Promise<MatrixPart> {
     const { memory } = this.#device
+    const { source, format } = job
     const per = format.wordsPerRowBlock(source.columns)
     const blocks = Math.ceil(rows / BLOCK_ROWS)
     const buffers: Record<string, GPUBuffer> = {}
@@ -117,51 +148,51 @@ export class WeightLoader {
         per.scales * 4 * blocks,
       )
     }
-    const step = Math.max(1, Math.floor(CHUNK_BYTES / (per.words * 4)))
+    const { step, put } = await this.#writer(job, buffers)
     for (let block = 0; block < blocks; block += step) {
-      const count = Math.min(step, blocks - block)
-      const packed = {
-        words: new Uint32Array(per.words * count),
-        scales: new Uint32Array(per.scales * count),
-      }
       const from = first + block * BLOCK_ROWS
-      const to = Math.min(first + rows, from + count * BLOCK_ROWS)
-      const gathered = await this.#gather(source, own, format, from, to)
-      packRows(format, gathered, to - from, source.columns, packed)
-      memory.write(buffers.w, block * per.words * 4, packed.words)
-      if (buffers.w_scale) memory.write(buffers.w_scale, block * per.scales * 4, packed.scales)
-      await this.#flush(packed.words.byteLength)
+      const to = Math.min(first + rows, from + step * BLOCK_ROWS)
+      const gathered = await this.#rows.gather(job, from, to)
+      await this.#flush(put(gathered, to - from, block))
     }
     return { start: first / 2, rows, buffers }
   }
 
-  /** Rows [from, to) of the fused matrix, in its order and format. */
-  async #gather(
-    source: MatrixSource,
-    own: readonly Format[],
-    format: Format,
-    from: number,
-    to: number,
-  ): Promise<SourceRows> {
-    const places = Array.from({ length: to - from }, (_, i) => source.place(from + i))
-    const bytes = format.rowBytes(source.columns)
-    const into = {
-      weight: new Uint8Array(bytes.weight * places.length),
-      scales: new Uint8Array(bytes.scales * places.length),
-      biases: new Uint8Array(bytes.biases * places.length),
-    }
-    for (const [index, rows] of byModule(places)) {
-      const kind = own[index] as Format
-      const module = source.modules[index] as StoredRows
-      for (const run of runsOf(rows.sort((a, b) => a.row - b.row))) {
-        const first = run[0]?.row ?? 0
-        const read = await this.#reader.rows(module, kind, source.columns, first, run.length)
-        const same =
-          kind.id === format.id ? read : encodeAs(format, kind, read, run.length, source.columns)
-        for (const [i, { at }] of run.entries()) copyRow(same, i, into, at, bytes)
+  /** What takes rows into the buffers, so many row blocks at once; `put` returns the bytes it queued. */
+  async #writer(
+    { source, gathered, format, quantized }: Job,
+    buffers: Readonly<Record<string, GPUBuffer>>,
+  ): Promise<{ step: number; put(rows: SourceRows, count: number, block: number): number }> {
+    const { columns } = source
+    if (this.#quantizing && quantized) {
+      const { quantizer } = this.#quantizing
+      const matrix = this.#quantized.length - 1
+      const part = { buffers, columns, from: gathered.id, to: quantized, matrix }
+      const { most, put } = await quantizer.into(part)
+      return {
+        step: most / BLOCK_ROWS,
+        put: ({ weight }, count, block) => {
+          put(weight, count, block)
+          return weight.byteLength
+        },
       }
     }
-    return into
+    const { memory } = this.#device
+    const per = format.wordsPerRowBlock(columns)
+    return {
+      step: Math.max(1, Math.floor(CHUNK_BYTES / (per.words * 4))),
+      put: (rows, count, block) => {
+        const blocks = Math.ceil(count / BLOCK_ROWS)
+        const packed = {
+          words: new Uint32Array(per.words * blocks),
+          scales: new Uint32Array(per.scales * blocks),
+        }
+        packRows(format, rows, count, columns, packed)
+        memory.write(buffers.w as GPUBuffer, block * per.words * 4, packed.words)
+        if (buffers.w_scale) memory.write(buffers.w_scale, block * per.scales * 4, packed.scales)
+        return packed.words.byteLength
+      },
+    }
   }
 
   async #bias(source: MatrixSource): Promise<GPUBuffer> {
@@ -181,13 +212,20 @@ export class WeightLoader {
     return this.upload(`${source.label} bias`, values, values.length)
   }
 
-  /** Waits now and then, so that what the queue has not taken yet never grows past a bound. */
+  /**
+   * Waits now and then, so that what the queue has not taken yet never grows past a bound. Dawn polls at full speed while
+   * it waits, which takes a core from a CPU adapter: most of the time is slept.
+   */
   async #flush(bytes: number): Promise<void> {
     this.#unflushed += bytes
     if (this.#unflushed < FLUSH_BYTES) return
-    this.#unflushed = 0
+    const begun = performance.now()
     this.#device.gpu.queue.submit([])
+    const asleep = this.#unflushed * this.#pace * ASLEEP
+    if (asleep >= 2) await sleep(asleep)
     await this.#device.gpu.queue.onSubmittedWorkDone()
     this.#device.check()
+    this.#pace = (performance.now() - begun) / this.#unflushed
+    this.#unflushed = 0
   }
 }

@@ -1,10 +1,11 @@
 /** The decoder's weights on the GPU. */
-import { type Device, roundUp } from '../../kernels/index.ts'
-import type { DecoderConfig } from '../models/config.ts'
+import { type Device, type Pipelines, roundUp } from '../../kernels/index.ts'
+import type { DecoderConfig, QuantizationConfig } from '../models/config.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import type { CheckedTensors } from './expected.ts'
 import { layerSource } from './layout.ts'
 import { type Matrix, WeightLoader } from './load.ts'
+import { Quantizer } from './quantizer.ts'
 import { rowOrder } from './row-order.ts'
 import {
   type LayerSource,
@@ -55,15 +56,45 @@ export interface ModelWeights {
   readonly head: Matrix
 }
 
+/** A checkpoint as its family reads it. */
+export interface WeightSource {
+  readonly checkpoint: Checkpoint
+  readonly config: DecoderConfig
+  readonly checked: CheckedTensors
+  /** Matrices to quantize, by module. */
+  readonly quantized: ReadonlyMap<string, QuantizationConfig>
+}
+
 /** Uploads everything. Throws EngineError('model') or GpuError; buffers made by then are the device's to free. */
 export async function loadWeights(
   device: Device,
-  checkpoint: Checkpoint,
-  config: DecoderConfig,
-  checked: CheckedTensors,
+  pipelines: Pipelines,
+  source: WeightSource,
   onBytes: (bytes: number) => void,
 ): Promise<ModelWeights> {
-  const loader = new WeightLoader(device, checkpoint, checked.formats, onBytes)
+  const { checkpoint, config, checked, quantized } = source
+  if (quantized.size === 0) {
+    return loadAll(new WeightLoader(device, checkpoint, checked.formats, onBytes), source)
+  }
+  // Embedding, head, and four of a layer.
+  const quantizer = await Quantizer.open(device, pipelines, 2 + 4 * config.layers)
+  try {
+    const loader = new WeightLoader(device, checkpoint, checked.formats, onBytes, {
+      quantizer,
+      modules: quantized,
+    })
+    const weights = await loadAll(loader, source)
+    await loader.finish()
+    return weights
+  } finally {
+    quantizer.close()
+  }
+}
+
+async function loadAll(
+  loader: WeightLoader,
+  { config, checked }: WeightSource,
+): Promise<ModelWeights> {
   const { names } = checked
   const { hiddenSize: hidden, vocabularySize: vocabulary } = config
   const embedding = await loader.matrix(matrixOf('embedding', names.embedding, vocabulary, hidden))
