@@ -13,6 +13,8 @@ import {
 import { modelCommand, modelPart } from './commands/model.ts'
 import { type ModelOptions, suiteCommand, withModel } from './commands/options.ts'
 import { profileCommand } from './commands/profile.ts'
+import { qualityCommand } from './commands/quality.ts'
+import { quantizeCommand } from './commands/quantize.ts'
 import { reportCommand } from './commands/report.ts'
 import { servingCommand } from './commands/serving.ts'
 import { tuneCommand } from './commands/tune.ts'
@@ -29,6 +31,8 @@ const COMMANDS = [
   servingCommand,
   httpCommand,
   identityCommand,
+  qualityCommand,
+  quantizeCommand,
   reportCommand,
 ]
 
