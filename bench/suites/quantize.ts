@@ -79,7 +79,7 @@ function loadOnce(
   isChecked: boolean,
 ): Promise<Times> {
   return reading(async (checkpoint, checked) => {
-    const source = { checkpoint, config, names: family.tensors, checked, quantized }
+    const source = { checkpoint, config, checked, quantized }
     const [begun, cpu] = [performance.now(), process.cpuUsage()]
     const weights = await loadWeights(device, pipelines, source, () => {})
     await device.gpu.queue.onSubmittedWorkDone()
