@@ -105,6 +105,7 @@ export function bytes(text: string): number {
 type Passed =
   | 'kv'
   | 'kvMemory'
+  | 'activations'
   | 'maxSequences'
   | 'prefillChunk'
   | 'draft'
@@ -147,6 +148,12 @@ export function addEngine(command: Command): Command {
         'int8',
       ]),
     )
+    .addOption(
+      new Option(
+        '--activations <type>',
+        'what products over weights of 4 or 8 bits read (default: f32; int8 is faster)',
+      ).choices(['f32', 'int8']),
+    )
     .option('--kv-memory <size>', 'memory of the KV cache, as in 2GB or 512MB', bytes)
     .option('--max-sequences <n>', 'sequences that run at once (default: 16)', whole(1, 1024))
     .option('--prefill-chunk <n>', 'prompt tokens in a step (default: 64)', whole(1, 4096))
@@ -166,6 +173,7 @@ export function loadingFrom(flags: EngineFlags): LoadOptions {
     ...given(flags, [
       'quantize',
       'kv',
+      'activations',
       'kvMemory',
       'maxSequences',
       'prefillChunk',

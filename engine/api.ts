@@ -176,6 +176,11 @@ export interface LoadOptions {
   contextLength?: number
   /** Number type of the KV cache; int8 has a scale for each head of a token. Default f16. */
   kv?: 'f16' | 'f32' | 'int8'
+  /**
+   * Number type of what products over norms read, where their weights have 4 or 8 bits: int8 is faster and a little less
+   * exact. Default f32.
+   */
+  activations?: 'f32' | 'int8'
   /** Bytes of KV cache, all layers together. Default: a share of the machine's memory. */
   kvMemory?: number
   /** Sequences that run at once, 1–1024; others wait. Default 16. */

@@ -219,6 +219,7 @@ test('load options out of range are refused by name', async () => {
     [{ contextLength: 1_000_000 }, 'contextLength'],
     [{ speculate: 17 }, 'speculate'],
     [{ kv: 'int4' as 'int8' }, 'kv'],
+    [{ activations: 'f16' as 'int8' }, 'activations'],
   ]
   for (const [options, param] of cases) {
     const error = await failure(Engine.load(model.folder, { ...options, ...IN_THREAD }))

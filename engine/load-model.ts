@@ -114,6 +114,7 @@ async function openOnGpu(
       known ??
       sizesOf(device, files.config, {
         kv: options.kv ?? 'f16',
+        activations: options.activations ?? 'f32',
         contextLength: options.contextLength,
         kvMemory: options.kvMemory,
         maxSequences: options.maxSequences,

@@ -13,12 +13,14 @@ import { normRotate } from './ops/norm-rotate.ts'
 import { qkv } from './ops/qkv.ts'
 import { quantize } from './ops/quantize.ts'
 import { rmsNorm } from './ops/rms-norm.ts'
+import { rmsNormInt8 } from './ops/rms-norm-int8.ts'
 import { route } from './ops/route.ts'
 import { sample } from './ops/sample.ts'
 
 export const kernels = {
   embed,
   rmsNorm,
+  rmsNormInt8,
   layerNorm,
   qkv,
   normRotate,

@@ -150,6 +150,13 @@ describe.each([
     await checkProduct(qkv, qkvShape(format, 64, 'f16'))
   })
 
+  test('products over activations of eight bits', async () => {
+    const x = 'int8'
+    await checkProduct(linear, { ...linearShape('affine4/32/f16', 1), x })
+    await checkProduct(linear, { ...linearShape('affine8/64/f32', 0), x })
+    await checkProduct(qkv, { ...qkvShape('affine4/32/f16', 64, 'f16'), x })
+  })
+
   test('further activations, head sizes and types of the cache', async () => {
     await checkProduct(gateUp, gateUpShape('bf16', 'gelu'))
     await checkProduct(gateUp, gateUpShape('bf16', 'gelu-tanh'))

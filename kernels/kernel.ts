@@ -9,8 +9,8 @@ export type Shape = Readonly<Record<string, number | string>>
 export type Tuning = Readonly<Record<string, number>>
 export type Arrays = Record<string, Float32Array | Uint32Array>
 
-/** Contents of u32 words: pairs of f16, f32 bits, or four int8 (scales among them as f32 bits). */
-export type Packing = 'f16' | 'f32' | 'int8'
+/** Contents of u32 words: pairs of f16, f32 bits, four int8 (scales among them as f32 bits), or those and f32 bits in turn. */
+export type Packing = 'f16' | 'f32' | 'int8' | 'int8 beside f32'
 
 /** A WGSL text called by fixed names, and the features it needs. */
 export interface Fragment {

@@ -148,6 +148,10 @@ function valuesOf(
   if (packing === 'f16') {
     return [...data].flatMap((word) => [f16ToF32(word & 0xffff), f16ToF32(word >>> 16)])
   }
+  if (packing === 'int8 beside f32') {
+    const floats = new Float32Array(data.buffer, data.byteOffset, data.length)
+    return [...data].flatMap((word, i) => (i % 2 === 0 ? bytesOf(word) : [floats[i]!]))
+  }
   return packing === 'int8' ? [...data].flatMap(bytesOf) : data
 }
 

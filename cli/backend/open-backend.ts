@@ -32,6 +32,7 @@ const LOCAL_FLAGS: Readonly<Record<Exclude<keyof LoadFlags, 'model'>, string>> =
   context: '--context',
   quantize: '--quantize',
   kv: '--kv',
+  activations: '--activations',
   kvMemory: '--kv-memory',
   maxSequences: '--max-sequences',
   prefillChunk: '--prefill-chunk',

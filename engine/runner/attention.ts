@@ -4,6 +4,7 @@ import { attentionAt } from '../models/config.ts'
 import type { LayerWeights } from '../weights/model-weights.ts'
 import type { DecoderParts } from './decoder-parts.ts'
 import type { Stage } from './dispatches.ts'
+import type { Rows } from './int8-rows.ts'
 import type { Stages } from './stages.ts'
 
 export class Attention {
@@ -22,7 +23,7 @@ export class Attention {
   }
 
   /** Queries, keys and values, normed where they are, rotated and in their places. */
-  async heads(x: GPUBuffer): Promise<Stage[]> {
+  async heads(x: Rows): Promise<Stage[]> {
     const { buffers, sizes, config } = this.#parts
     const cache = this.#cache
     const layer = this.#layer

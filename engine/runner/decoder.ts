@@ -18,6 +18,7 @@ import { Attention } from './attention.ts'
 import type { DecoderParts } from './decoder-parts.ts'
 import { DecoderDispatches, type Stage } from './dispatches.ts'
 import { Experts } from './experts.ts'
+import { Int8Rows, mayBeInt8, type Rows } from './int8-rows.ts'
 import { type Output, PLAIN_OUTPUT, Stages } from './stages.ts'
 
 export class Decoder {
@@ -81,28 +82,31 @@ export class Decoder {
   /** Each block reads the residual, normed or not, and adds to it, normed or not. */
   async #layer(layer: LayerWeights, index: number): Promise<Stage[]> {
     const { buffers } = this.#parts
-    const x = layer.attentionNorm ? buffers.normed : buffers.hidden
-    const inner = layer.mlpNorm ? buffers.normed : buffers.hidden
+    const { mlp } = layer
+    const first = mlp.kind === 'gated' ? mlp.gateUp : mlp.kind === 'plain' ? mlp.up : null
+    const [attentionNorm, x] = await this.#preNorm(layer.attentionNorm, layer.qkv)
+    const [mlpNorm, inner] = await this.#preNorm(layer.mlpNorm, first)
     const attention = new Attention(this.#stages, this.#parts, layer, index)
     return [
-      ...(await this.#preNorm(layer.attentionNorm)),
+      ...attentionNorm,
       ...(await attention.heads(x)),
       await attention.attend(),
       ...(await this.#onto(layer.attentionPostNorm, (y, add) =>
         this.#toHidden(layer.o, buffers.attended, y, add),
       )),
-      ...(await this.#preNorm(layer.mlpNorm)),
+      ...mlpNorm,
       ...(await this.#mlp(layer, inner)),
     ]
   }
 
-  async #mlp(layer: LayerWeights, x: GPUBuffer): Promise<Stage[]> {
+  async #mlp(layer: LayerWeights, x: Rows): Promise<Stage[]> {
     const { buffers, config } = this.#parts
     const { mlp } = layer
     const onto = (stages: (y: GPUBuffer, add: 0 | 1) => Promise<Stage>): Promise<Stage[]> =>
       this.#onto(layer.mlpPostNorm, stages)
     if (mlp.kind === 'experts') {
       const experts = new Experts(this.#stages, buffers, config, mlp)
+      if (x instanceof Int8Rows) throw new Error('A router reads f32.')
       return [...(await experts.gated(x)), ...(await onto((y, add) => experts.down(y, add)))]
     }
     const { gated: y } = buffers
@@ -120,10 +124,24 @@ export class Decoder {
     return [await first, ...(await onto((to, add) => this.#toHidden(mlp.down, y, to, add)))]
   }
 
-  async #preNorm(norm: Norm | null): Promise<Stage[]> {
+  /** What a block reads: the residual, or its norm, in eight bits where `reader` alone reads it and may. */
+  async #preNorm(norm: Norm | null, reader: Matrix | null): Promise<[stages: Stage[], x: Rows]> {
     const { buffers, sequences } = this.#parts
     const { hidden: x, normed: y } = buffers
-    return norm ? [await this.#norm(norm, { x, source: sequences.identity, y }, 0)] : []
+    if (!norm) return [[], x]
+    const [stage, rows] = await this.#normFor(norm, reader, { x, source: sequences.identity, y })
+    return [[stage], rows]
+  }
+
+  async #normFor(
+    norm: Norm,
+    reader: Matrix | null,
+    bound: { x: GPUBuffer; source: GPUBuffer; y: GPUBuffer },
+  ): Promise<[Stage, Rows]> {
+    const { hiddenSize: columns, normEps: eps } = this.#parts.config
+    const isInt8 = this.#parts.sizes.activations === 'int8' && reader && mayBeInt8(norm, reader)
+    if (!isInt8) return [await this.#norm(norm, bound, 0), bound.y]
+    return [await this.#stages.int8Norm(norm, { columns, eps }, bound), new Int8Rows(bound.y)]
   }
 
   /** A block's last product onto the residual, through a norm where there is one. */
@@ -161,10 +179,8 @@ export class Decoder {
       cap !== null
         ? { output: 'capped', factor, cap }
         : { ...PLAIN_OUTPUT, output: factor === 1 ? 'plain' : 'scaled', factor }
-    return [
-      await this.#norm(weights.finalNorm, { x, source, y }, 0),
-      await this.#stages.linear(weights.head, y, logits, vocabularySize, 0, output),
-    ]
+    const [norm, rows] = await this.#normFor(weights.finalNorm, weights.head, { x, source, y })
+    return [norm, await this.#stages.linear(weights.head, rows, logits, vocabularySize, 0, output)]
   }
 
   #countTokens(): Promise<Dispatch> {

@@ -6,9 +6,13 @@ import { defaultKvBytes } from './kv-memory.ts'
 
 const KV_TYPES = ['f16', 'f32', 'int8'] as const
 export type KvType = (typeof KV_TYPES)[number]
+const ACTIVATIONS = ['f32', 'int8'] as const
+/** Number type of what products over norms read. */
+type Activations = (typeof ACTIVATIONS)[number]
 
 export interface SizeOptions {
   readonly kv: KvType
+  readonly activations: Activations
   /** Tokens a sequence may hold; default: the model's own, up to a bound. */
   readonly contextLength: number | undefined
   /** Bytes of KV cache, all layers together; default: a share of the adapter's memory. */
@@ -25,6 +29,7 @@ export interface SizeOptions {
 
 export interface Sizes {
   readonly kv: KvType
+  readonly activations: Activations
   /** Tokens a sequence may hold. */
   readonly context: number
   readonly pages: number
@@ -47,7 +52,11 @@ const SCORED_ROWS = 8
 
 /** Throws EngineError('bad_request') for what cannot be had, naming the option and the bound. */
 export function sizesOf(device: Device, config: DecoderConfig, options: SizeOptions): Sizes {
-  const { kv, drafts } = options
+  const { kv, drafts, activations } = options
+  if (!ACTIVATIONS.includes(activations)) {
+    const message = `activations must be one of ${ACTIVATIONS.join(', ')}; it is ${String(activations)}.`
+    throw new EngineError('bad_request', message, { param: 'activations' })
+  }
   if (!KV_TYPES.includes(kv)) {
     const message = `kv must be one of ${KV_TYPES.join(', ')}; it is ${String(kv)}.`
     throw new EngineError('bad_request', message, { param: 'kv' })
@@ -67,6 +76,7 @@ export function sizesOf(device: Device, config: DecoderConfig, options: SizeOpti
   const pages = pagesOf(device, config, pagesPerSequence, slots, options)
   return {
     kv,
+    activations,
     context,
     pages: Math.min(perBinding, pages),
     pagesPerSequence,

@@ -14,6 +14,7 @@ import {
 import type { Matrix } from '../weights/load.ts'
 import type { Norm } from '../weights/model-weights.ts'
 import type { Stage } from './dispatches.ts'
+import { Int8Rows, type Rows } from './int8-rows.ts'
 
 type Buffers = Readonly<Record<string, GPUBuffer>>
 
@@ -71,14 +72,17 @@ export class Stages {
     kernel: Kernel<S, MatmulTuning>,
     matrix: Matrix,
     shapeOf: (part: MatmulShape) => S,
-    buffers: Buffers,
+    { x, ...buffers }: { readonly x: Rows } & Readonly<Record<string, GPUBuffer | Rows>>,
   ): Promise<Stage> {
     const { format, columns, parts, bias } = matrix
+    const isInt8 = x instanceof Int8Rows
+    const given = isInt8 ? ({ x: 'int8' } as const) : {}
     const inForm = (form: 'one' | 'several'): Promise<Dispatch[]> =>
       Promise.all(
         parts.map(({ rows, start, buffers: own }) => {
-          const shape = shapeOf({ format, columns, batch: 1, rows, start })
-          return this.#inForm(kernel, shape, form, { ...own, ...buffers, bias })
+          const shape = shapeOf({ format, columns, batch: 1, rows, start, ...given })
+          const bound = { ...own, ...buffers, x: isInt8 ? x.buffer : x, bias }
+          return this.#inForm(kernel, shape, form, bound)
         }),
       )
     const by = { one: await inForm('one'), several: await inForm('several') }
@@ -98,7 +102,7 @@ export class Stages {
   /** @param add 1: added to what y holds; @param stride values between rows of y */
   linear(
     matrix: Matrix,
-    x: GPUBuffer,
+    x: Rows,
     y: GPUBuffer,
     stride: number,
     add: 0 | 1,
@@ -106,6 +110,15 @@ export class Stages {
   ): Promise<Stage> {
     const shapeOf = (part: MatmulShape) => ({ ...part, add, stride, total: matrix.rows, ...output })
     return this.product(kernels.linear, matrix, shapeOf, { x, y })
+  }
+
+  /** RMS norm into rows of eight bits. */
+  int8Norm(
+    { weight }: Norm,
+    { columns, eps }: { columns: number; eps: number },
+    buffers: { x: GPUBuffer; source: GPUBuffer; y: GPUBuffer },
+  ): Promise<Stage> {
+    return this.single(kernels.rmsNormInt8, { rows: 1, columns, eps }, { ...buffers, weight })
   }
 
   /** RMS norm, or LayerNorm where there is a bias. */

@@ -21,6 +21,11 @@ const WORDS = {
 /** Writes a matrix with f16 scales, for a kernel that makes one; needs `BITS`, `UNITS` and `GROUP`. */
 export const storeAffine: Fragment = { wgsl: new URL('./store-affine.wgsl', import.meta.url) }
 
+const INTEGERS = {
+  4: { wgsl: new URL('./affine4-integers.wgsl', import.meta.url) },
+  8: { wgsl: new URL('./affine8-integers.wgsl', import.meta.url) },
+}
+
 const AFFINE = { wgsl: new URL('./affine.wgsl', import.meta.url) }
 
 const SCALES = {
@@ -98,6 +103,7 @@ export function affineFormat(options: AffineOptions): Format {
   return {
     id: `affine${bits}/${group}/${scale}`,
     fragments: [loadUnit, { wgsl: WORDS[bits] }, { wgsl }, AFFINE],
+    integers: INTEGERS[bits],
     consts: { UNITS: layout.units, GROUP: group },
     wordsPerRowBlock: (columns) => ({
       words: layout.words(columns) * BLOCK_ROWS,

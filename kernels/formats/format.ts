@@ -33,6 +33,8 @@ export interface SourceRows {
 export interface Format {
   readonly id: string
   readonly fragments: readonly Fragment[]
+  /** Products of a run with integers, where the weights are integers: `Part`, `run_add`, `part_sum`. */
+  readonly integers?: Fragment
   /** Compiled in beside the kernel's own constants. */
   readonly consts: Readonly<Record<string, number>>
   /** u32 words of `words` and of `scales` per row block of a matrix with that many columns. */

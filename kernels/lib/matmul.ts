@@ -1,6 +1,8 @@
 /** What every kernel over `matmul.wgsl` shares: its tile space, constants, fragments and dispatch. */
+import { formatOf } from '../formats/index.ts'
 import type { Capabilities } from '../gpu/capabilities.ts'
 import { type Forms, type Fragment, type Random, roundUp } from '../kernel.ts'
+import { int8RowWords, packInt8Row, unpackInt8Row } from './int8-rows.ts'
 
 /** A product of `batch` activation rows with a weight matrix of `pairs` row pairs and `columns` columns. */
 export type MatmulShape = {
@@ -12,6 +14,8 @@ export type MatmulShape = {
   columns: number
   /** First pair of this part. */
   start: number
+  /** Activations of eight bits, for weights that are integers; f32 where it is not said. */
+  x?: 'int8'
 }
 
 export type MatmulTuning = {
@@ -27,6 +31,12 @@ export type MatmulTuning = {
 
 const CORE: Fragment = { wgsl: new URL('./matmul.wgsl', import.meta.url) }
 const DIRECT: Fragment = { wgsl: new URL('./x-direct.wgsl', import.meta.url) }
+const CORE_INT8: Fragment = { wgsl: new URL('./matmul-int8.wgsl', import.meta.url) }
+const DIRECT_INT8: Fragment = { wgsl: new URL('./x-int8-direct.wgsl', import.meta.url) }
+const SHUFFLED_INT8: Fragment = {
+  wgsl: new URL('./x-int8-subgroup.wgsl', import.meta.url),
+  enables: ['subgroups'],
+}
 const SHUFFLED: Fragment = {
   wgsl: new URL('./x-subgroup.wgsl', import.meta.url),
   enables: ['subgroups'],
@@ -64,6 +74,7 @@ export const matmulForms = <S extends MatmulShape>(shape: S, rows: number): Form
 
 export function validMatmul(shape: MatmulShape, tuning: MatmulTuning, caps: Capabilities): boolean {
   const { LANES, TILE_ROWS, SPLIT, SHUFFLE } = tuning
+  if (shape.x === 'int8' && !formatOf(shape.format).integers) return false
   if (SHUFFLE === 1 && (caps.subgroupMin < 8 || SPLIT > 1)) return false
   if (LANES * SPLIT > Math.min(128, caps.maxInvocations)) return false
   if (SPLIT > 1 && ((LANES === 8 && SPLIT === 4) || TILE_ROWS === 4)) return false
@@ -71,10 +82,15 @@ export function validMatmul(shape: MatmulShape, tuning: MatmulTuning, caps: Capa
   return shape.batch === 1 ? TILE_ROWS === 1 : true
 }
 
-export const matmulFragments = (tuning: MatmulTuning): readonly Fragment[] => [
-  tuning.SHUFFLE === 1 ? SHUFFLED : DIRECT,
-  CORE,
-]
+export function matmulFragments(
+  shape: MatmulShape,
+  { SHUFFLE }: MatmulTuning,
+): readonly Fragment[] {
+  if (shape.x !== 'int8') return [SHUFFLE === 1 ? SHUFFLED : DIRECT, CORE]
+  const { integers } = formatOf(shape.format)
+  if (!integers) throw new Error(`${shape.format} has no integers to multiply.`)
+  return [integers, SHUFFLE === 1 ? SHUFFLED_INT8 : DIRECT_INT8, CORE_INT8]
+}
 
 /** Row pairs of a part. */
 export const pairsOf = (rows: number): number => Math.ceil(rows / 2)
@@ -104,12 +120,15 @@ export function matmulDispatch(
 export const paddedColumns = (columns: number): number => roundUp(columns, 32)
 
 export const matmulCost = (shape: MatmulShape): { bytes: number; flops: number } => ({
-  bytes: 4 * shape.batch * (shape.columns + shape.rows),
+  bytes: shape.batch * ((shape.x === 'int8' ? 2 : 4) * shape.columns + 4 * shape.rows),
   flops: 2 * shape.batch * shape.rows * shape.columns,
 })
 
 /** Random activations, zero in the padding; scaled so that products are about 1 for any number of columns. */
-export function matmulInputs(shape: MatmulShape, random: Random): { x: Float32Array } {
+export function matmulInputs(
+  shape: MatmulShape,
+  random: Random,
+): { x: Float32Array | Uint32Array } {
   const stride = paddedColumns(shape.columns)
   // Tiles may read rows past the batch: the buffer goes on to the end of the tile.
   const x = new Float32Array(roundUp(shape.batch, 8) * stride)
@@ -117,7 +136,25 @@ export function matmulInputs(shape: MatmulShape, random: Random): { x: Float32Ar
     for (let k = 0; k < shape.columns; k++)
       x[m * stride + k] = random.f32(3 / Math.sqrt(shape.columns))
   }
-  return { x }
+  if (shape.x !== 'int8') return { x }
+  const words = int8RowWords(shape.columns)
+  const packed = new Uint32Array(roundUp(shape.batch, 8) * words)
+  for (let m = 0; m < shape.batch; m++) {
+    packInt8Row(x.subarray(m * stride, (m + 1) * stride), shape.columns, packed, m * words)
+  }
+  return { x: packed }
+}
+
+/** The activations of a test as floats, whatever they were given as. */
+export function activationsOf(shape: MatmulShape, x: Float32Array | Uint32Array): Float32Array {
+  if (x instanceof Float32Array) return x
+  const stride = paddedColumns(shape.columns)
+  const floats = new Float32Array(shape.batch * stride)
+  for (let m = 0; m < shape.batch; m++) {
+    const at = m * int8RowWords(shape.columns)
+    floats.set(unpackInt8Row(x, at, shape.columns), m * stride)
+  }
+  return floats
 }
 
 /** dot(weight[n], x[m]) in float64. */

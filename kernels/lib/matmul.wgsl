@@ -15,7 +15,7 @@ fn matmul(lane: Lane) {
   let start = lane.local.y * BLOCKS;
   var acc: array<vec4f, TILE_ROWS>;
   // No constant to a compiler, which unrolls short loops whole and takes seconds for it; uniform, since shuffles need that.
-  let opaque = select(0u, 1u, x[0].x > 3.0e38);
+  let opaque = select(0u, 1u, x_first() > 3.0e38);
   // Sixteen loads and more at once do not fit the registers of a CPU adapter.
   let runs = 4u + select(0u, opaque, UNITS > 8u && TILE_ROWS == 1u);
   for (var i = 0u; i < BLOCKS + opaque; i++) {

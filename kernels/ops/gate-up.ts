@@ -3,6 +3,7 @@ import { defineKernel } from '../kernel.ts'
 import { EXACT } from '../lib/activation-oracle.ts'
 import { type ActivationName, activations } from '../lib/fragments.ts'
 import {
+  activationsOf,
   type MatmulShape,
   type MatmulTuning,
   matmulConsts,
@@ -43,7 +44,7 @@ export const gateUp = defineKernel<GateUpShape, MatmulTuning>({
   summary: 'y = act(x Wgᵀ + bg) * (x Wuᵀ + bu)',
   wgsl: new URL('./gate-up.wgsl', import.meta.url),
   weight: ({ format, rows, columns }) => ({ format, rows, columns }),
-  uses: ({ activation }, tuning) => [activations[activation], ...matmulFragments(tuning)],
+  uses: (one, tuning) => [activations[one.activation], ...matmulFragments(one, tuning)],
   consts: (one, tuning) => ({ ...matmulConsts(one, tuning), Y_STRIDE: one.stride }),
   dispatch: matmulDispatch,
   tune: matmulTune,
@@ -56,12 +57,13 @@ export const gateUp = defineKernel<GateUpShape, MatmulTuning>({
     bias: random.floats((one.start + one.rows / 2) * 2),
     y: new Float32Array(one.batch * one.stride),
   }),
-  oracle(one, { x, bias, y }, weight) {
+  oracle(one, { x: given, bias, y }, weight) {
+    const x = activationsOf(one, given!)
     for (let m = 0; m < one.batch; m++) {
       for (let i = 0; i < one.rows / 2; i++) {
         const at = one.start + i
-        const gate = product(one, x as Float32Array, weight, m, 2 * i) + bias![at * 2]!
-        const up = product(one, x as Float32Array, weight, m, 2 * i + 1) + bias![at * 2 + 1]!
+        const gate = product(one, x, weight, m, 2 * i) + bias![at * 2]!
+        const up = product(one, x, weight, m, 2 * i + 1) + bias![at * 2 + 1]!
         y![m * one.stride + at] = EXACT[one.activation](gate) * up
       }
     }
@@ -71,12 +73,15 @@ export const gateUp = defineKernel<GateUpShape, MatmulTuning>({
     shape('f32', 1, 64, 64),
     shape('bf16', 3, 320, 64),
     shape('affine4/32/f16', 1, 256, 96),
+    { ...shape('affine4/32/f16', 5, 256, 96), x: 'int8' },
     shape('f16', 2, 130, 40, 'gelu'),
     shape('bf16', 1, 66, 64, 'gelu-tanh'),
     { ...shape('f32', 1, 64, 64), start: 32, stride: 64 },
   ],
   bench: {
     'smollm2 q4 decode': shape('affine4/32/f16', 1, 3072, 576),
+    'smollm2 q4 decode, int8': { ...shape('affine4/32/f16', 1, 3072, 576), x: 'int8' },
+    'smollm2 q4 prefill, int8': { ...shape('affine4/32/f16', 64, 3072, 576), x: 'int8' },
     'smollm2 bf16 decode': shape('bf16', 1, 3072, 576),
     'smollm2 q4 prefill': shape('affine4/32/f16', 64, 3072, 576),
     'smollm2 bf16 prefill': shape('bf16', 64, 3072, 576),

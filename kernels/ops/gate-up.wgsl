@@ -1,6 +1,5 @@
 // y[m, i] = act(dot(Wg[i], x[m]) + bias.x) * (dot(Wu[i], x[m]) + bias.y): the gated half of an MLP. Row pairs are (gate i, up i).
 //   x [rows, columns padded to 32]; bias [pairs]; y [rows, Y_STRIDE] f32
-@group(0) @binding(0) var<storage, read> x: array<vec4f>;
 @group(0) @binding(1) var<storage, read> bias: array<vec2f>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 

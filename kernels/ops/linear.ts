@@ -3,6 +3,7 @@ import { defineKernel } from '../kernel.ts'
 import { EXACT } from '../lib/activation-oracle.ts'
 import { type OutputName, outputs } from '../lib/fragments.ts'
 import {
+  activationsOf,
   type MatmulShape,
   type MatmulTuning,
   matmulConsts,
@@ -71,7 +72,7 @@ export const linear = defineKernel<LinearShape, MatmulTuning>({
     'y = f(x Wᵀ + bias), or y += f(x Wᵀ + bias); f: nothing, a factor, a softcap, an activation',
   wgsl: new URL('./linear.wgsl', import.meta.url),
   weight: ({ format, rows, columns }) => ({ format, rows, columns }),
-  uses: ({ output }, tuning) => [...outputs[output], ...matmulFragments(tuning)],
+  uses: (one, tuning) => [...outputs[one.output], ...matmulFragments(one, tuning)],
   consts: (one, tuning) => ({
     ...matmulConsts(one, tuning),
     ADD: one.add,
@@ -93,11 +94,12 @@ export const linear = defineKernel<LinearShape, MatmulTuning>({
       y: random.floats(one.batch * one.stride),
     }
   },
-  oracle(one, { x, bias, y }, weight) {
+  oracle(one, { x: given, bias, y }, weight) {
+    const x = activationsOf(one, given!)
     for (let m = 0; m < one.batch; m++) {
       for (let n = 0; n < one.rows; n++) {
         const at = m * one.stride + one.start * 2 + n
-        const sum = product(one, x as Float32Array, weight, m, n) + bias![one.start * 2 + n]!
+        const sum = product(one, x, weight, m, n) + bias![one.start * 2 + n]!
         const value = finish(one, sum)
         y![at] = one.add === 1 ? y![at]! + value : value
       }
@@ -116,6 +118,8 @@ export const linear = defineKernel<LinearShape, MatmulTuning>({
     shape('affine8/128/bf16', 4, 65, 128),
     { ...shape('bf16', 2, 64, 64), start: 32, total: 128, stride: 128 },
     shape('f32', 1, 3, 33),
+    { ...shape('affine4/32/f16', 1, 130, 576, 1), x: 'int8' },
+    { ...shape('affine8/64/bf16', 5, 66, 192), x: 'int8' },
     shape('f32', 1, 34, 64, 1, 'scaled'),
     shape('bf16', 2, 67, 64, 0, 'capped'),
     shape('f32', 2, 65, 64, 0, 'gelu-tanh'),
@@ -124,6 +128,7 @@ export const linear = defineKernel<LinearShape, MatmulTuning>({
     'smollm2 q4 o decode': shape('affine4/32/f16', 1, 576, 576, 1),
     'smollm2 q4 down decode': shape('affine4/32/f16', 1, 576, 1536, 1),
     'smollm2 q8 head decode': shape('affine8/32/f16', 1, 49152, 576),
+    'smollm2 q8 head decode, int8': { ...shape('affine8/32/f16', 1, 49152, 576), x: 'int8' },
     'smollm2 bf16 down decode': shape('bf16', 1, 576, 1536, 1),
     'smollm2 q4 down prefill': shape('affine4/32/f16', 64, 576, 1536, 1),
     'smollm2 bf16 down prefill': shape('bf16', 64, 576, 1536, 1),

@@ -3,6 +3,7 @@ import { defineKernel } from '../kernel.ts'
 import { type KvType, kvTypes } from '../lib/fragments.ts'
 import { paddedHalf } from '../lib/kv-layout.ts'
 import {
+  activationsOf,
   type MatmulShape,
   type MatmulTuning,
   matmulConsts,
@@ -58,6 +59,7 @@ function shape(
 function project(
   one: QkvShape,
   io: Record<string, Float32Array | Uint32Array>,
+  x: Float32Array,
   weight: Float32Array,
   m: number,
   head: number,
@@ -67,8 +69,8 @@ function project(
   const values = new Float64Array(one.headDim)
   for (let i = 0; i < half; i++) {
     const p = head * half + i
-    let a = product(one, io.x as Float32Array, weight, m, 2 * p) + io.bias![2 * p]!
-    let b = product(one, io.x as Float32Array, weight, m, 2 * p + 1) + io.bias![2 * p + 1]!
+    let a = product(one, x, weight, m, 2 * p) + io.bias![2 * p]!
+    let b = product(one, x, weight, m, 2 * p + 1) + io.bias![2 * p + 1]!
     if (head < one.heads + one.kvHeads) {
       ;[a, b] = turned(one, io.rotary as Float32Array, position, i, [a, b])
     }
@@ -83,7 +85,7 @@ export const qkv = defineKernel<QkvShape, MatmulTuning>({
   summary: 'q, k, v = x Wᵀ + bias; q, k rotated by position; k, v into their page',
   wgsl: new URL('./qkv.wgsl', import.meta.url),
   weight: ({ format, rows, columns }) => ({ format, rows, columns }),
-  uses: ({ kv }, tuning) => [...kvTypes[kv].store, ...matmulFragments(tuning)],
+  uses: (one, tuning) => [...kvTypes[one.kv].store, ...matmulFragments(one, tuning)],
   consts: (one, tuning) => ({
     ...matmulConsts(one, tuning),
     HEADS: one.heads,
@@ -105,11 +107,12 @@ export const qkv = defineKernel<QkvShape, MatmulTuning>({
     ...headOutputs(one),
   }),
   oracle(one, io, weight) {
+    const x = activationsOf(one, io.x!)
     for (let m = 0; m < one.batch; m++) {
       const [, position, , at] = io.rows!.subarray(m * 4, m * 4 + 4) as Uint32Array
       if (at === 0) continue
       for (let head = 0; head < one.heads + 2 * one.kvHeads; head++) {
-        putHead(one, io, m, head, at!, project(one, io, weight, m, head, position!))
+        putHead(one, io, m, head, at!, project(one, io, x, weight, m, head, position!))
       }
     }
   },
@@ -119,12 +122,17 @@ export const qkv = defineKernel<QkvShape, MatmulTuning>({
     shape('f32', 1, 64, 4, 2, 16, 'f32'),
     shape('bf16', 5, 64, 4, 4, 16, 'f16'),
     shape('affine4/32/f16', 1, 96, 3, 1, 64, 'f16'),
+    { ...shape('affine4/32/f16', 2, 96, 3, 1, 64, 'f16'), x: 'int8' },
     shape('f16', 3, 40, 2, 1, 6, 'f32'),
     shape('f32', 2, 32, 1, 1, 20, 'f16'),
     shape('f32', 9, 32, 2, 1, 20, 'int8'),
   ],
   bench: {
     'smollm2 q4 decode': shape('affine4/32/f16', 1, 576, 9, 3, 64, 'f16', 64),
+    'smollm2 q4 decode, int8': {
+      ...shape('affine4/32/f16', 1, 576, 9, 3, 64, 'f16', 64),
+      x: 'int8',
+    },
     'smollm2 bf16 decode': shape('bf16', 1, 576, 9, 3, 64, 'f16', 64),
     'smollm2 q4 prefill': shape('affine4/32/f16', 64, 576, 9, 3, 64, 'f16', 64),
   },

@@ -3,7 +3,6 @@
 //   x [rows, columns padded to 32]; bias [pairs]; rows (token, position, slot, place + 1; 0 when dead)
 //   rotary [positions, HALF] (cos, sin); q [rows, HEADS, HALF_PAD] pairs
 //   keys and values go where `store_kv` of the cache's number type puts them; place = page * 16 + token
-@group(0) @binding(0) var<storage, read> x: array<vec4f>;
 @group(0) @binding(1) var<storage, read> bias: array<vec2f>;
 @group(0) @binding(2) var<storage, read> rows: array<vec4u>;
 @group(0) @binding(3) var<storage, read> rotary: array<vec2f>;
