@@ -179,8 +179,11 @@ export class Decoder {
       cap !== null
         ? { output: 'capped', factor, cap }
         : { ...PLAIN_OUTPUT, output: factor === 1 ? 'plain' : 'scaled', factor }
-    const [norm, rows] = await this.#normFor(weights.finalNorm, weights.head, { x, source, y })
-    return [norm, await this.#stages.linear(weights.head, rows, logits, vocabularySize, 0, output)]
+    // In f32: what is lost before the logits is lost in every probability, and eight bits gain little there.
+    return [
+      await this.#norm(weights.finalNorm, { x, source, y }, 0),
+      await this.#stages.linear(weights.head, y, logits, vocabularySize, 0, output),
+    ]
   }
 
   #countTokens(): Promise<Dispatch> {
