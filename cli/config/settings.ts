@@ -31,6 +31,10 @@ function variableOf(key: string): string {
 export const OTHER_VARIABLES: readonly { name: string; help: string | null }[] = [
   { name: 'ILLUMINATOR_MODELS', help: 'the models folder' },
   { name: 'ILLUMINATOR_CACHE', help: 'where SwiftShader and tunings are kept' },
+  {
+    name: 'ILLUMINATOR_DAWN_TOGGLES',
+    help: 'toggles of Dawn to switch on, see docs/benchmarks.md#toggles-of-dawn',
+  },
   { name: 'ILLUMINATOR_TUNINGS', help: 'off: kernels run as if nothing had been tuned' },
   { name: 'ILLUMINATOR_URL', help: 'for clients: the server’s address; serve passes over it' },
   { name: 'ILLUMINATOR_BASE_URL', help: 'the same, as the Python SDK calls it too' },

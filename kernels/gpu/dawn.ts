@@ -21,6 +21,7 @@ import {
   swiftShaderFolder,
   swiftShaderUnsupported,
 } from './software-driver.ts'
+import { togglesFrom } from './toggles.ts'
 
 export type { AdapterChoice, Driver } from './adapter-choice.ts'
 
@@ -199,7 +200,8 @@ function probesOf({ onProgress, ...options }: OpenOptions): Probes<Found> {
 function flagsOf({ toggles = [], withoutToggles = [] }: OpenOptions): string[] {
   const flag = (verb: string, names: readonly string[]): string[] =>
     names.length > 0 ? [`${verb}-dawn-features=${names.join(',')}`] : []
-  return [...flag('enable', toggles), ...flag('disable', withoutToggles)]
+  const enabled = [...toggles, ...togglesFrom(process.env)]
+  return [...flag('enable', enabled), ...flag('disable', withoutToggles)]
 }
 
 async function request(dawn: DawnModule, flags: string[]): Promise<Probe<Found>> {
