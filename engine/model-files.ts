@@ -6,6 +6,7 @@ import { familyOf } from './models/index.ts'
 import { type Checkpoint, openCheckpoint } from './weights/checkpoint.ts'
 import { type CheckedTensors, checkTensors, type WeightFormat } from './weights/expected.ts'
 import type { JsonObject } from './weights/json.ts'
+import { unpacked } from './weights/packed/index.ts'
 import { quantizedModules } from './weights/quantization.ts'
 
 export interface ModelFiles {
@@ -30,7 +31,7 @@ export async function findModel(model: string, options: LoadOptions): Promise<Mo
     ...(onProgress ? { onProgress } : {}),
     ...(signal ? { signal } : {}),
   })
-  const checkpoint = await openCheckpoint(folder)
+  const checkpoint = await openModel(folder)
   try {
     const family = familyOf(checkpoint.config)
     const { generationConfig } = checkpoint
@@ -53,13 +54,24 @@ export async function findModel(model: string, options: LoadOptions): Promise<Mo
   }
 }
 
+/** A folder's checkpoint, its packed modules unpacked. */
+async function openModel(folder: string): Promise<Checkpoint> {
+  const checkpoint = await openCheckpoint(folder)
+  try {
+    return await unpacked(checkpoint)
+  } catch (error) {
+    await checkpoint.close()
+    throw error
+  }
+}
+
 async function reading<T>(
   folder: string,
   family: Family,
   config: DecoderConfig,
   use: (checkpoint: Checkpoint, checked: CheckedTensors) => Promise<T>,
 ): Promise<T> {
-  const checkpoint = await openCheckpoint(folder)
+  const checkpoint = await openModel(folder)
   try {
     return await use(checkpoint, checkTensors(checkpoint, config, family.tensors))
   } finally {

@@ -173,14 +173,14 @@ function isAbsent(value: unknown): value is null | undefined {
   return value === undefined || value === null
 }
 
-/** MLX states no method; every other scheme does, and its tensors would make no sense here. */
+/** MLX states no method; every other scheme does, and comes here only where nobody has unpacked it. */
 function refuseOtherMethods(config: JsonObject) {
   for (const key of ['quantization', 'quantization_config']) {
     const settings = config[key]
     if (!isJsonObject(settings) || isAbsent(settings.quant_method)) continue
     throw new EngineError(
       'model',
-      `${FILE}: "${key}.quant_method" is ${show(settings.quant_method)}, which is not supported yet. Supported: BF16, F16 and F32 weights, and MLX's affine 4-bit and 8-bit (which state no quant_method). Use such a version of the model.`,
+      `${FILE}: "${key}.quant_method" is ${show(settings.quant_method)}, which is not read as it is. Read are BF16, F16 and F32 weights, and MLX's affine 4-bit and 8-bit (which state no quant_method). Use such a version of the model.`,
     )
   }
 }

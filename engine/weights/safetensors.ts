@@ -14,7 +14,7 @@ import {
   type TensorInfo,
 } from './safetensors-header.ts'
 
-export type { TensorInfo } from './safetensors-header.ts'
+export type { DType, TensorInfo } from './safetensors-header.ts'
 
 /** Node refuses single reads of 2 GiB and more. */
 const MAX_READ = 1 << 30
