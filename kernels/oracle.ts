@@ -1,6 +1,6 @@
 /** Runs one kernel × shape × tuning on a device with seeded inputs and holds every output against its oracle. */
 
-import { BLOCK_ROWS } from './formats/format.ts'
+import { BLOCK_ROWS, rowsFrom } from './formats/format.ts'
 import { f16ToF32 } from './formats/half.ts'
 import { formatOf } from './formats/index.ts'
 import type { Device } from './gpu/device.ts'
@@ -48,20 +48,10 @@ async function uploadWeight(
     words: new Uint32Array(words * blocks),
     scales: new Uint32Array(scales * blocks),
   }
-  const bytes = format.rowBytes(columns)
   for (let block = 0; block < blocks; block++) {
     const from = block * BLOCK_ROWS
-    const to = Math.min(rows, from + BLOCK_ROWS)
-    const part = {
-      weight: source.weight.subarray(from * bytes.weight, to * bytes.weight),
-      ...(source.scales
-        ? { scales: source.scales.subarray(from * bytes.scales, to * bytes.scales) }
-        : {}),
-      ...(source.biases
-        ? { biases: source.biases.subarray(from * bytes.biases, to * bytes.biases) }
-        : {}),
-    }
-    format.pack(part, to - from, columns, packed, block)
+    const count = Math.min(rows - from, BLOCK_ROWS)
+    format.pack(source, rowsFrom(from, count), columns, packed, block)
   }
   const buffers: Record<string, GPUBuffer> = {}
   for (const [name, data] of [

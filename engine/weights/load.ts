@@ -3,22 +3,18 @@
  * several modules (q, k, v; gate, up) with its rows in an order of its own, and is split by rows where it would not fit
  * a binding. Peak host memory does not depend on the size of the model.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
-import {
-  BLOCK_ROWS,
-  type Device,
-  type Format,
-  formatOf,
-  type SourceRows,
-} from '../../kernels/index.ts'
+import { BLOCK_ROWS, type Device, type Format, formatOf } from '../../kernels/index.ts'
 import { EngineError } from '../errors.ts'
 import type { QuantizationConfig } from '../models/config.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import type { WeightFormat } from './expected.ts'
-import { type Gathering, RowGatherer } from './gather.ts'
+import { packer, QuantizingWriters, type Writer } from './part-writers.ts'
 import { formatOfQuantized, type Quantizer } from './quantizer.ts'
-import { packRows } from './rows.ts'
+import { readAhead } from './read-ahead.ts'
+import { spansOf } from './rows.ts'
 import { biasOf, type MatrixSource, type StoredRows, tensorOf } from './sources.ts'
+import { Staging } from './staging.ts'
+import { type Module, StoredReader } from './stored-reader.ts'
 import { unfitValue } from './unfit-values.ts'
 import { readFloats } from './vectors.ts'
 
@@ -39,34 +35,45 @@ export interface Matrix {
   readonly parts: readonly MatrixPart[]
 }
 
+/** Chunks whose reading is under way while one is packed. */
+const AHEAD = 3
+
 /** Matrices to quantize, by module, and what does it. */
 export interface Quantizing {
   readonly quantizer: Quantizer
   readonly modules: ReadonlyMap<string, QuantizationConfig>
 }
 
-/** How rows are gathered, and what they become. */
-interface Job extends Gathering {
+/** How rows are read, and what they become. */
+interface Job {
+  readonly source: MatrixSource
+  readonly modules: readonly Module[]
+  /** What modules are read as, whatever each is stored in. */
+  readonly read: Format
   readonly format: Format
-  readonly quantized: QuantizationConfig | undefined
+  /** The number under which values that cannot be quantized are noted. */
+  readonly quantized: { readonly to: QuantizationConfig; readonly matrix: number } | null
 }
 
-const CHUNK_BYTES = 2 ** 20
-const FLUSH_BYTES = 8 * 2 ** 20
-/** Of the expected time of a wait. */
-const ASLEEP = 0.85
+/** Puts what was read on its way to the GPU. */
+type Put = (staging: Staging) => void | Promise<void>
 
+/** Reads a part of what was asked for; these run ahead, what they return runs in turn. */
+type Read = () => Promise<Put>
+
+/** Makes buffers first; `finish` reads and fills them. */
 export class WeightLoader {
   readonly #device: Device
   readonly #checkpoint: Checkpoint
   readonly #formats: ReadonlyMap<string, WeightFormat>
-  readonly #rows: RowGatherer
+  readonly #reader: StoredReader
+  readonly #reads: Read[] = []
   readonly #quantizing: Quantizing | null
-  /** Modules of each matrix quantized so far. */
+  readonly #quantizers: QuantizingWriters | null
+  /** Modules of each matrix to quantize. */
   readonly #quantized: (readonly StoredRows[])[] = []
-  #unflushed = 0
-  /** Milliseconds that the last wait took, a byte. */
-  #pace = 0
+  /** By length. */
+  readonly #zeros = new Map<number, Promise<GPUBuffer>>()
 
   constructor(
     device: Device,
@@ -76,10 +83,11 @@ export class WeightLoader {
     quantizing: Quantizing | null = null,
   ) {
     this.#quantizing = quantizing
+    this.#quantizers = quantizing && new QuantizingWriters(device, quantizing.quantizer)
     this.#device = device
     this.#checkpoint = checkpoint
     this.#formats = formats
-    this.#rows = new RowGatherer(checkpoint, onBytes)
+    this.#reader = new StoredReader(checkpoint, onBytes)
   }
 
   /** Values of a vector as f32. */
@@ -87,38 +95,60 @@ export class WeightLoader {
     return readFloats(this.#checkpoint, name)
   }
 
-  /** Uploads numbers as f32, padded with zeros to `length`. */
-  async upload(label: string, numbers: Float32Array, length: number): Promise<GPUBuffer> {
-    const padded = new Float32Array(length)
-    padded.set(numbers)
-    const buffer = await this.#device.memory.storage(label, 'weights', padded.byteLength)
-    this.#device.memory.write(buffer, 0, padded)
+  /** What `read` gives as f32, padded with zeros to `length`. Throws GpuError. */
+  async vector(
+    label: string,
+    length: number,
+    read: () => Promise<Float32Array>,
+  ): Promise<GPUBuffer> {
+    const buffer = await this.#device.memory.storage(label, 'weights', length * 4)
+    this.#reads.push(async () => {
+      const values = await read()
+      return (staging) =>
+        staging.write(
+          [{ buffer, offset: 0, bytes: length * 4 }],
+          ({ buffer: into, byteOffset }) => {
+            const floats = new Float32Array(into, byteOffset, length)
+            floats.set(values)
+            floats.fill(0, values.length)
+          },
+        )
+    })
     return buffer
   }
 
+  /** Throws EngineError, GpuError. */
   async matrix(source: MatrixSource): Promise<Matrix> {
-    const own = source.modules.map((module) => this.#formatOf(module))
-    const same = own.every((format) => format.id === own[0]?.id)
+    const modules = source.modules.map((stored) => ({ stored, format: this.#formatOf(stored) }))
+    const same = modules.every((module) => module.format.id === modules[0]?.format.id)
     // Modules of different formats meet in f32: larger, but right.
-    const gathered = same ? (own[0] as Format) : formatOf('f32')
-    const quantized = this.#quantizing?.modules.get(source.modules[0]?.path ?? '')
-    const format = quantized ? formatOfQuantized(quantized) : gathered
-    if (quantized) this.#quantized.push(source.modules)
-    const job = { source, own, gathered, format, quantized }
-    const parts: MatrixPart[] = []
+    const read = same ? (modules[0] as Module).format : formatOf('f32')
+    const to = this.#quantizing?.modules.get(source.modules[0]?.path ?? '')
+    const format = to ? formatOfQuantized(to) : read
+    const quantized = to ? { to, matrix: this.#quantized.push(source.modules) - 1 } : null
+    const job: Job = { source, modules, read, format, quantized }
     const { words } = format.wordsPerRowBlock(source.columns)
     const most = Math.max(1, Math.floor(this.#device.caps.maxBinding / (words * 4))) * BLOCK_ROWS
-    for (let first = 0; first < source.rows; first += most) {
-      const rows = Math.min(most, source.rows - first)
-      parts.push(await this.#part(job, first, rows))
-    }
-    this.#rows.release()
-    const bias = await this.#bias(source)
+    const starts = Array.from({ length: Math.ceil(source.rows / most) }, (_, i) => i * most)
+    const [bias, ...parts] = await Promise.all([
+      this.#bias(source),
+      ...starts.map((first) => {
+        const rows = Math.min(most, source.rows - first)
+        return this.#part(job, first, rows)
+      }),
+    ])
     return { format: format.id, rows: source.rows, columns: source.columns, bias, parts }
   }
 
-  /** Waits until all is done. Throws EngineError('model') for values that cannot be quantized. */
+  /** Reads, packs and uploads everything that was asked for. Throws EngineError, GpuError. */
   async finish(): Promise<void> {
+    const staging = new Staging(this.#device)
+    try {
+      for await (const put of readAhead(this.#reads, AHEAD)) await put(staging)
+      await staging.finish()
+    } finally {
+      staging.free()
+    }
     const fault = (await this.#quantizing?.quantizer.finish()) ?? null
     const modules = fault === null ? undefined : this.#quantized[fault]
     if (modules) throw await unfitValue(this.#checkpoint, modules.map(tensorOf))
@@ -134,98 +164,63 @@ export class WeightLoader {
     return formatOf(`affine${kind.bits}/${kind.groupSize}/${scale}`)
   }
 
-  async #part(job: Job, first: number, rows: number): Promise<MatrixPart> {
-    const { memory } = this.#device
+  async #part(job: Job, start: number, rows: number): Promise<MatrixPart> {
     const { source, format } = job
+    const { memory } = this.#device
     const per = format.wordsPerRowBlock(source.columns)
     const blocks = Math.ceil(rows / BLOCK_ROWS)
-    const buffers: Record<string, GPUBuffer> = {}
-    buffers.w = await memory.storage(`${source.label} words`, 'weights', per.words * 4 * blocks)
-    if (per.scales > 0) {
-      buffers.w_scale = await memory.storage(
-        `${source.label} scales`,
-        'weights',
-        per.scales * 4 * blocks,
-      )
-    }
-    const { step, put } = await this.#writer(job, buffers)
+    const make = (name: string, words: number): Promise<GPUBuffer> =>
+      memory.storage(`${source.label} ${name}`, 'weights', words * 4 * blocks)
+    const [w, w_scale] = await Promise.all([
+      make('words', per.words),
+      per.scales > 0 ? make('scales', per.scales) : null,
+    ])
+    const buffers = w_scale ? { w, w_scale } : { w }
+    const { step, put } = this.#writer(job, buffers)
     for (let block = 0; block < blocks; block += step) {
-      const from = first + block * BLOCK_ROWS
-      const to = Math.min(first + rows, from + step * BLOCK_ROWS)
-      const gathered = await this.#rows.gather(job, from, to)
-      await this.#flush(put(gathered, to - from, block))
-    }
-    return { start: first / 2, rows, buffers }
-  }
-
-  /** What takes rows into the buffers, so many row blocks at once; `put` returns the bytes it queued. */
-  async #writer(
-    { source, gathered, format, quantized }: Job,
-    buffers: Readonly<Record<string, GPUBuffer>>,
-  ): Promise<{ step: number; put(rows: SourceRows, count: number, block: number): number }> {
-    const { columns } = source
-    if (this.#quantizing && quantized) {
-      const { quantizer } = this.#quantizing
-      const matrix = this.#quantized.length - 1
-      const part = { buffers, columns, from: gathered.id, to: quantized, matrix }
-      const { most, put } = await quantizer.into(part)
-      return {
-        step: most / BLOCK_ROWS,
-        put: ({ weight }, count, block) => {
-          put(weight, count, block)
-          return weight.byteLength
-        },
-      }
-    }
-    const { memory } = this.#device
-    const per = format.wordsPerRowBlock(columns)
-    return {
-      step: Math.max(1, Math.floor(CHUNK_BYTES / (per.words * 4))),
-      put: (rows, count, block) => {
-        const blocks = Math.ceil(count / BLOCK_ROWS)
-        const packed = {
-          words: new Uint32Array(per.words * blocks),
-          scales: new Uint32Array(per.scales * blocks),
+      const from = start + block * BLOCK_ROWS
+      const to = Math.min(start + rows, from + step * BLOCK_ROWS)
+      this.#reads.push(async () => {
+        const spans = spansOf((row) => source.place(row), from, to)
+        const staged = await this.#reader.read(job.modules, spans, source.columns, job.read)
+        return async (staging) => {
+          await put(staged.rows, spans.order, block, staging)
+          this.#reader.giveBack(staged)
         }
-        packRows(format, rows, count, columns, packed)
-        memory.write(buffers.w as GPUBuffer, block * per.words * 4, packed.words)
-        if (buffers.w_scale) memory.write(buffers.w_scale, block * per.scales * 4, packed.scales)
-        return packed.words.byteLength
-      },
+      })
     }
+    return { start: start / 2, rows, buffers }
   }
 
-  async #bias(source: MatrixSource): Promise<GPUBuffer> {
-    const values = new Float32Array(Math.ceil(source.rows / 2) * 2)
-    const stored = new Map<string, Float32Array>()
-    for (const name of new Set(source.modules.map(biasOf))) {
-      if (name) stored.set(name, await this.values(name))
-    }
-    for (let row = 0; stored.size > 0 && row < source.rows; row++) {
-      const place = source.place(row)
-      const module = place && source.modules[place.module]
-      const bias = module && stored.get(biasOf(module) ?? '')
-      if (!bias) continue
-      const skipped = (module.stack?.index ?? 0) * module.rows + module.first
-      values[row] = bias[skipped + place.row] ?? 0
-    }
-    return this.upload(`${source.label} bias`, values, values.length)
+  #writer({ source, read, format, quantized }: Job, buffers: MatrixPart['buffers']): Writer {
+    const { columns } = source
+    if (!quantized || !this.#quantizers) return packer(format, columns, buffers)
+    return this.#quantizers.writer({ buffers, columns, from: read.id, ...quantized })
   }
 
-  /**
-   * Waits now and then, so that what the queue has not taken yet never grows past a bound. Dawn polls at full speed while
-   * it waits, which takes a core from a CPU adapter: most of the time is slept.
-   */
-  async #flush(bytes: number): Promise<void> {
-    this.#unflushed += bytes
-    if (this.#unflushed < FLUSH_BYTES) return
-    const begun = performance.now()
-    this.#device.gpu.queue.submit([])
-    const asleep = this.#unflushed * this.#pace * ASLEEP
-    if (asleep >= 2) await sleep(asleep)
-    await this.#device.gpu.queue.onSubmittedWorkDone()
-    this.#device.check()
-    this.#pace = (performance.now() - begun) / this.#unflushed
-    this.#unflushed = 0
+  #bias(source: MatrixSource): Promise<GPUBuffer> {
+    const length = Math.ceil(source.rows / 2) * 2
+    const names = new Set(source.modules.map(biasOf).filter((name) => name !== null))
+    if (names.size === 0) return this.#zerosOf(length)
+    return this.vector(`${source.label} bias`, length, async () => {
+      const stored = new Map<string, Float32Array>()
+      for (const name of names) stored.set(name, await this.values(name))
+      return Float32Array.from({ length: source.rows }, (_, row) => {
+        const place = source.place(row)
+        const module = place && source.modules[place.module]
+        const bias = module && stored.get(biasOf(module) ?? '')
+        const skipped = module ? (module.stack?.index ?? 0) * module.rows + module.first : 0
+        return bias?.[skipped + (place?.row ?? 0)] ?? 0
+      })
+    })
+  }
+
+  /** Matrices without biases share them; nothing writes there. */
+  #zerosOf(length: number): Promise<GPUBuffer> {
+    const known = this.#zeros.get(length)
+    if (known) return known
+    const made = this.#device.memory.storage(`${length} zeros`, 'weights', length * 4)
+    this.#zeros.set(length, made)
+    return made
   }
 }

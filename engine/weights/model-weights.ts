@@ -9,6 +9,7 @@ import { Quantizer } from './quantizer.ts'
 import { rowOrder } from './row-order.ts'
 import {
   type LayerSource,
+  type MatrixSource,
   type MlpSource,
   matrixOf,
   type NormSource,
@@ -83,9 +84,7 @@ export async function loadWeights(
       quantizer,
       modules: quantized,
     })
-    const weights = await loadAll(loader, source)
-    await loader.finish()
-    return weights
+    return await loadAll(loader, source)
   } finally {
     quantizer.close()
   }
@@ -97,20 +96,21 @@ async function loadAll(
 ): Promise<ModelWeights> {
   const { names } = checked
   const { hiddenSize: hidden, vocabularySize: vocabulary } = config
-  const embedding = await loader.matrix(matrixOf('embedding', names.embedding, vocabulary, hidden))
-  const positions = names.positions
-    ? await loadPositions(loader, names.positions.tensor, config)
-    : null
-  const layers: LayerWeights[] = []
-  for (let i = 0; i < config.layers; i++) {
-    layers.push(await loadLayer(loader, config, layerSource(config, names, i)))
-  }
-  const finalNorm = await loadNorm(loader, config, normOf(names.finalNorm, config))
-  const head =
-    checked.head === names.embedding
-      ? embedding
-      : await loader.matrix(matrixOf('head', checked.head, vocabulary, hidden))
-  return { embedding, positions, layers, finalNorm, head }
+  const whole = (label: string, path: string): Promise<Matrix> =>
+    loader.matrix(matrixOf(label, path, vocabulary, hidden))
+  const [embedding, positions, finalNorm, layers, head] = await Promise.all([
+    whole('embedding', names.embedding),
+    names.positions ? loadPositions(loader, names.positions.tensor, config) : null,
+    loadNorm(loader, config, normOf(names.finalNorm, config)),
+    Promise.all(
+      Array.from({ length: config.layers }, (_, i) =>
+        loadLayer(loader, config, layerSource(config, names, i)),
+      ),
+    ),
+    checked.head === names.embedding ? null : whole('head', checked.head),
+  ])
+  await loader.finish()
+  return { embedding, positions, layers, finalNorm, head: head ?? embedding }
 }
 
 async function loadLayer(
@@ -118,29 +118,36 @@ async function loadLayer(
   config: DecoderConfig,
   source: LayerSource,
 ): Promise<LayerWeights> {
-  const norm = (of: NormSource | null): Promise<Norm> | null => of && loadNorm(loader, config, of)
+  const norm = (of: NormSource | null) => of && loadNorm(loader, config, of)
   const { queryNorm, keyNorm, sinks } = source
-  return {
-    attentionNorm: await norm(source.attentionNorm),
-    qkv: await loader.matrix(source.qkv),
-    queryKeyNorm:
-      queryNorm && keyNorm && (await loadQueryKeyNorm(loader, config, queryNorm, keyNorm)),
-    sinks:
-      sinks && (await loader.upload(sinks.name, await loader.values(sinks.name), sinks.length)),
-    o: await loader.matrix(source.o),
-    attentionPostNorm: await norm(source.attentionPostNorm),
-    mlpNorm: await norm(source.mlpNorm),
-    mlp: await loadMlp(loader, source.mlp),
-    mlpPostNorm: await norm(source.mlpPostNorm),
-  }
+  const [attentionNorm, qkv, queryKeyNorm, sunk, o, attentionPostNorm, mlpNorm, mlp, mlpPostNorm] =
+    await Promise.all([
+      norm(source.attentionNorm),
+      loader.matrix(source.qkv),
+      queryNorm && keyNorm && loadQueryKeyNorm(loader, config, queryNorm, keyNorm),
+      sinks && loader.vector(sinks.name, sinks.length, () => loader.values(sinks.name)),
+      loader.matrix(source.o),
+      norm(source.attentionPostNorm),
+      norm(source.mlpNorm),
+      loadMlp(loader, source.mlp),
+      norm(source.mlpPostNorm),
+    ])
+  const norms = { attentionNorm, queryKeyNorm, attentionPostNorm, mlpNorm, mlpPostNorm }
+  return { ...norms, qkv, sinks: sunk, o, mlp }
 }
 
 async function loadMlp(loader: WeightLoader, source: MlpSource): Promise<MlpWeights> {
-  const down = await loader.matrix(source.down)
-  if (source.kind === 'plain') return { kind: 'plain', up: await loader.matrix(source.up), down }
-  const gateUp = await loader.matrix(source.gateUp)
-  if (source.kind === 'gated') return { kind: 'gated', gateUp, down }
-  return { kind: 'experts', router: await loader.matrix(source.router), gateUp, down }
+  const matrix = (of: MatrixSource): Promise<Matrix> => loader.matrix(of)
+  if (source.kind === 'plain') {
+    const [up, down] = await Promise.all([source.up, source.down].map(matrix))
+    return { kind: 'plain', up: up as Matrix, down: down as Matrix }
+  }
+  const [gateUp, down, router] = await Promise.all([
+    matrix(source.gateUp),
+    matrix(source.down),
+    source.kind === 'experts' ? matrix(source.router) : null,
+  ])
+  return router ? { kind: 'experts', router, gateUp, down } : { kind: 'gated', gateUp, down }
 }
 
 /** Values of a norm's weights: some checkpoints hold what differs from 1. */
@@ -156,46 +163,49 @@ async function normValues(
 async function loadNorm(
   loader: WeightLoader,
   config: DecoderConfig,
-  { weight, bias }: NormSource,
+  source: NormSource,
 ): Promise<Norm> {
   const length = roundUp(config.hiddenSize, 32)
-  const values = await normValues(loader, config, weight)
-  return {
-    weight: await loader.upload(weight.name, values, length),
-    bias: bias && (await loader.upload(bias.name, await loader.values(bias.name), length)),
-  }
+  const [weight, bias] = await Promise.all([
+    loader.vector(source.weight.name, length, () => normValues(loader, config, source.weight)),
+    source.bias && loader.vector(source.bias.name, length, () => loader.values(source.bias!.name)),
+  ])
+  return { weight, bias }
 }
 
-async function loadQueryKeyNorm(
+function loadQueryKeyNorm(
   loader: WeightLoader,
   config: DecoderConfig,
   queryNorm: VectorSource,
   keyNorm: VectorSource,
 ): Promise<GPUBuffer> {
   const { heads, kvHeads, headDim, queryKeyNorm } = config
-  const queries = await normValues(loader, config, queryNorm)
-  const keys = await normValues(loader, config, keyNorm)
-  const turned = rowOrder(config)
-  const pairs = new Float32Array((heads + kvHeads) * headDim)
-  for (let at = 0; at < pairs.length; at++) {
-    const head = Math.floor(at / headDim)
-    const dimension = turned((at % headDim) >>> 1, at & 1)
-    const [values, own] = head < heads ? [queries, head] : [keys, head - heads]
-    pairs[at] = values[queryKeyNorm === 'all' ? own * headDim + dimension : dimension] ?? 0
-  }
-  return loader.upload(`${queryNorm.name} and ${keyNorm.name}`, pairs, pairs.length)
+  const length = (heads + kvHeads) * headDim
+  return loader.vector(`${queryNorm.name} and ${keyNorm.name}`, length, async () => {
+    const queries = await normValues(loader, config, queryNorm)
+    const keys = await normValues(loader, config, keyNorm)
+    const turned = rowOrder(config)
+    return Float32Array.from({ length }, (_, at) => {
+      const head = Math.floor(at / headDim)
+      const dimension = turned((at % headDim) >>> 1, at & 1)
+      const [values, own] = head < heads ? [queries, head] : [keys, head - heads]
+      return values[queryKeyNorm === 'all' ? own * headDim + dimension : dimension] ?? 0
+    })
+  })
 }
 
-async function loadPositions(
+function loadPositions(
   loader: WeightLoader,
   name: string,
   { contextLength, hiddenSize }: DecoderConfig,
 ): Promise<GPUBuffer> {
   const stride = roundUp(hiddenSize, 32)
-  const values = await loader.values(name)
-  const padded = new Float32Array(contextLength * stride)
-  for (let i = 0; i < contextLength; i++) {
-    padded.set(values.subarray(i * hiddenSize, (i + 1) * hiddenSize), i * stride)
-  }
-  return loader.upload(name, padded, padded.length)
+  return loader.vector(name, contextLength * stride, async () => {
+    const values = await loader.values(name)
+    const padded = new Float32Array(contextLength * stride)
+    for (let i = 0; i < contextLength; i++) {
+      padded.set(values.subarray(i * hiddenSize, (i + 1) * hiddenSize), i * stride)
+    }
+    return padded
+  })
 }

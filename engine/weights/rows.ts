@@ -1,48 +1,52 @@
-/** Rows on their way from a checkpoint into row blocks: runs to read at once, copies, packing. */
-import { BLOCK_ROWS, type Format, type SourceRows } from '../../kernels/index.ts'
+/** Rows on their way from a checkpoint into row blocks: which are read at once, where they come to lie, packing. */
+import { BLOCK_ROWS, type Format, type PackedWeight, type SourceRows } from '../../kernels/index.ts'
 import type { Place } from './sources.ts'
 
-type Wanted = Place & { at: number }
-
-/** Rows with their places in what is put together, by the module that they come from. */
-export function byModule(places: readonly (Place | null)[]): Map<number, Wanted[]> {
-  const all = new Map<number, Wanted[]>()
-  for (const [at, place] of places.entries()) {
-    if (!place) continue
-    const rows = all.get(place.module)
-    if (rows) rows.push({ ...place, at })
-    else all.set(place.module, [{ ...place, at }])
-  }
-  return all
+/** Neighbouring rows of one module. */
+export interface Span {
+  readonly module: number
+  readonly first: number
+  readonly rows: number
 }
 
-/** Cuts rows, sorted, into runs of neighbours. */
-export function runsOf(rows: readonly Wanted[]): Wanted[][] {
-  const runs: Wanted[][] = []
-  for (const row of rows) {
-    const last = runs.at(-1)
-    if (last && row.row === (last.at(-1)?.row ?? Number.NaN) + 1) last.push(row)
-    else runs.push([row])
-  }
-  return runs
+export interface Spans {
+  /** To be read whole: there may be rows among them that nobody wants. */
+  readonly spans: readonly Span[]
+  /** Rows of all spans. */
+  readonly rows: number
+  /** For each wanted row its number among those; `rows` itself for a row of zeros. */
+  readonly order: Uint32Array
 }
 
-type Whole = Required<SourceRows>
-type RowBytes = { weight: number; scales: number; biases: number }
-
-/** Copies one row of every tensor of a format. */
-export function copyRow(
-  from: SourceRows,
-  row: number,
-  into: Whole,
-  at: number,
-  bytes: RowBytes,
-): void {
-  for (const name of ['weight', 'scales', 'biases'] as const) {
-    const width = bytes[name]
-    const data = from[name]
-    if (data && width > 0) into[name].set(data.subarray(row * width, (row + 1) * width), at * width)
+/** Rows [from, to) of a fused matrix as spans of its modules. */
+export function spansOf(place: (row: number) => Place | null, from: number, to: number): Spans {
+  const bounds = new Map<number, { first: number; last: number }>()
+  let known: { first: number; last: number } | undefined
+  for (let at = from, last = -1; at < to; at++) {
+    const found = place(at)
+    if (!found) continue
+    const { module, row } = found
+    if (module !== last) known = bounds.get(module)
+    last = module
+    if (!known) {
+      known = { first: row, last: row }
+      bounds.set(module, known)
+    } else if (row < known.first) known.first = row
+    else if (row > known.last) known.last = row
   }
+  let rows = 0
+  const shifts = new Map<number, number>()
+  const spans = [...bounds].map(([module, { first, last }]): Span => {
+    shifts.set(module, rows - first)
+    rows += last - first + 1
+    return { module, first, rows: last - first + 1 }
+  })
+  const order = new Uint32Array(to - from)
+  for (let i = 0; i < order.length; i++) {
+    const found = place(from + i)
+    order[i] = found ? found.row + (shifts.get(found.module) ?? 0) : rows
+  }
+  return { spans, rows, order }
 }
 
 /** Rows of one format as rows of another. */
@@ -54,25 +58,25 @@ export const encodeAs = (
   columns: number,
 ): SourceRows => format.encode(from.decode(rows, count, columns), count, columns)
 
-/** Packs rows of a matrix, in its order, into row blocks. */
+/** A copy of rows of `width` bytes in the order of a matrix. */
+export function inOrder(rows: Uint8Array, order: Uint32Array, width: number): Uint8Array {
+  const into = new Uint8Array(order.length * width)
+  for (const [at, row] of order.entries()) {
+    into.set(rows.subarray(row * width, (row + 1) * width), at * width)
+  }
+  return into
+}
+
+/** Packs rows in the order of a matrix into row blocks. */
 export function packRows(
   format: Format,
   rows: SourceRows,
-  count: number,
+  order: Uint32Array,
   columns: number,
-  into: { words: Uint32Array; scales: Uint32Array },
+  into: PackedWeight,
 ): void {
-  const bytes = format.rowBytes(columns)
-  for (let block = 0; block * BLOCK_ROWS < count; block++) {
-    const from = block * BLOCK_ROWS
-    const to = Math.min(count, from + BLOCK_ROWS)
-    const part = (data: Uint8Array | undefined, width: number): Uint8Array =>
-      (data ?? new Uint8Array(0)).subarray(from * width, to * width)
-    const slice = {
-      weight: part(rows.weight, bytes.weight),
-      scales: part(rows.scales, bytes.scales),
-      biases: part(rows.biases, bytes.biases),
-    }
-    format.pack(slice, to - from, columns, into, block)
+  for (let block = 0; block * BLOCK_ROWS < order.length; block++) {
+    const own = order.subarray(block * BLOCK_ROWS, (block + 1) * BLOCK_ROWS)
+    format.pack(rows, own, columns, into, block)
   }
 }

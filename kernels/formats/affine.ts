@@ -5,7 +5,7 @@
 import type { Fragment } from '../kernel.ts'
 import { BLOCK, BLOCK_ROWS, type Format, loadUnit, type SourceRows } from './format.ts'
 import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from './half.ts'
-import { deinterleaveRows, interleaveRows } from './interleave.ts'
+import { deinterleaveRows, interleavePairs, interleaveRows } from './interleave.ts'
 
 export interface AffineOptions {
   readonly bits: 4 | 8
@@ -64,8 +64,12 @@ function f32ToBits(value: number): number {
 
 /** The bits of the floats of a `scales` or `biases` tensor. */
 function bitsOf(bytes: Uint8Array, width: 2 | 4): Uint16Array | Uint32Array {
-  const copy = bytes.slice().buffer
-  return width === 2 ? new Uint16Array(copy) : new Uint32Array(copy)
+  const own = bytes.byteOffset % width === 0 ? bytes : bytes.slice()
+  return new (width === 2 ? Uint16Array : Uint32Array)(
+    own.buffer as ArrayBuffer,
+    own.byteOffset,
+    own.byteLength / width,
+  )
 }
 
 /** The sizes of one affine format. */
@@ -114,14 +118,11 @@ export function affineFormat(options: AffineOptions): Format {
       scales: layout.groups(columns) * bytes,
       biases: layout.groups(columns) * bytes,
     }),
-    pack(rows, count, columns, into, block) {
-      const words = layout.words(columns)
-      interleaveRows(rows.weight, layout.weightBytes(columns), count, words, into.words, block)
-      if (bits === 4) {
-        const base = block * words * BLOCK_ROWS
-        swapHalves(into.words.subarray(base, base + words * BLOCK_ROWS))
-      }
-      packScales(layout, rows, count, layout.groups(columns), into.scales, block)
+    pack(rows, order, columns, into, block) {
+      const interleave = bits === 4 ? interleavePairs : interleaveRows
+      const [own, padded] = [layout.weightBytes(columns), layout.words(columns)]
+      interleave(rows.weight, own, order, padded, into.words, block)
+      packScales(layout, rows, order, layout.groups(columns), into.scales, block)
     },
     unpack(packed, count, columns, block) {
       const words = layout.words(columns)
@@ -140,36 +141,39 @@ export function affineFormat(options: AffineOptions): Format {
   }
 }
 
-/** Of two neighbouring rows: the first word takes both lower halves, the second both upper ones, so that a word holds the same columns of both. */
-function swapHalves(words: Uint32Array): void {
-  for (let at = 0; at < words.length; at += 2) {
-    const [even, odd] = [words[at]!, words[at + 1]!]
-    words[at] = ((even & 0xffff) | (odd << 16)) >>> 0
-    words[at + 1] = ((even >>> 16) | (odd & 0xffff0000)) >>> 0
-  }
-}
-
 /** Scale and bias of a group in a word, 32 rows side by side; in f32 first the scales of 32 rows, then their biases. */
 function packScales(
   { kind }: Layout,
   rows: SourceRows,
-  count: number,
+  order: Uint32Array,
   groups: number,
   into: Uint32Array,
   block: number,
 ): void {
   const scales = bitsOf(rows.scales!, kind.bytes)
   const biases = bitsOf(rows.biases!, kind.bytes)
-  for (let row = 0; row < count; row++) {
-    for (let g = 0; g < groups; g++) {
-      const [s, b] = [scales[row * groups + g]!, biases[row * groups + g]!]
-      const at = (block * groups + g) * BLOCK_ROWS
-      if (kind.bytes === 2) into[at + row] = (s | (b << 16)) >>> 0
+  const size = groups * BLOCK_ROWS * (kind.bytes / 2)
+  if (order.length < BLOCK_ROWS) into.fill(0, block * size, (block + 1) * size)
+  for (let row = 0; row < order.length; row++) {
+    const first = order[row]! * groups
+    let at = block * size + row
+    for (let from = first; from < first + groups; from++) {
+      if (kind.bytes === 2) into[at] = scales[from]! | (biases[from]! << 16)
       else {
-        into[at * 2 + row] = s
-        into[at * 2 + BLOCK_ROWS + row] = b
+        into[at] = scales[from]!
+        into[at + BLOCK_ROWS] = biases[from]!
       }
+      at += BLOCK_ROWS * (kind.bytes / 2)
     }
+  }
+}
+
+/** Of two neighbouring rows: the first word takes both lower halves, the second both upper ones, so that a word holds the same columns of both. */
+function swapHalves(words: Uint32Array): void {
+  for (let at = 0; at < words.length; at += 2) {
+    const [even, odd] = [words[at]!, words[at + 1]!]
+    words[at] = ((even & 0xffff) | (odd << 16)) >>> 0
+    words[at + 1] = ((even >>> 16) | (odd & 0xffff0000)) >>> 0
   }
 }
 

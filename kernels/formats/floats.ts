@@ -49,8 +49,8 @@ export function floatFormat(id: FloatName): Format {
     consts: { UNITS: units },
     wordsPerRowBlock: (columns) => ({ words: wordsOf(columns) * BLOCK_ROWS, scales: 0 }),
     rowBytes: (columns) => ({ weight: columns * kind.bytes, scales: 0, biases: 0 }),
-    pack(rows, count, columns, into, block) {
-      interleaveRows(rows.weight, columns * kind.bytes, count, wordsOf(columns), into.words, block)
+    pack(rows, order, columns, into, block) {
+      interleaveRows(rows.weight, columns * kind.bytes, order, wordsOf(columns), into.words, block)
     },
     unpack: ({ words }, count, columns, block) => ({
       weight: deinterleaveRows(words, columns * kind.bytes, count, wordsOf(columns), block),

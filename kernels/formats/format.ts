@@ -17,6 +17,10 @@ export const BLOCK_ROWS = 32
 /** `load_unit` over the one layout; `UNITS` (words that a block of a row takes) is a constant of the format. */
 export const loadUnit: Fragment = { wgsl: new URL('./unit.wgsl', import.meta.url) }
 
+/** `count` rows in their own order, from row `first` on: for `Format.pack`. */
+export const rowsFrom = (first: number, count: number): Uint32Array =>
+  Uint32Array.from({ length: count }, (_, i) => first + i)
+
 /** The buffers of a packed run of row blocks. `scale` is empty for plain floats. */
 export interface PackedWeight {
   readonly words: Uint32Array
@@ -39,8 +43,17 @@ export interface Format {
   readonly consts: Readonly<Record<string, number>>
   /** u32 words of `words` and of `scales` per row block of a matrix with that many columns. */
   wordsPerRowBlock(columns: number): { words: number; scales: number }
-  /** Packs `count` rows (at most 32; the rest of the row block is zero) into row block `block`. */
-  pack(rows: SourceRows, count: number, columns: number, into: PackedWeight, block: number): void
+  /**
+   * Packs the rows that `order` names (at most 32; the rest of the row block becomes zero) into row block `block`. Writes
+   * every word of it, whatever was there.
+   */
+  pack(
+    rows: SourceRows,
+    order: Uint32Array,
+    columns: number,
+    into: PackedWeight,
+    block: number,
+  ): void
   /** The first `count` rows of a row block, as the checkpoint holds them: undoes `pack`. */
   unpack(packed: PackedWeight, count: number, columns: number, block: number): SourceRows
   /** Rows as float32, for oracles and for matrices fused of different formats. */

@@ -7,6 +7,7 @@ export type Purpose =
   | 'kv-cache'
   | 'activations'
   | 'batch'
+  | 'staging'
   | 'sampling'
   | 'readback'
   | 'test'
@@ -41,6 +42,11 @@ export class Memory {
   storage(label: string, purpose: Purpose, bytes: number): Promise<GPUBuffer> {
     const { STORAGE, COPY_DST, COPY_SRC } = GPUBufferUsage
     return this.create(label, purpose, bytes, STORAGE | COPY_DST | COPY_SRC)
+  }
+
+  /** A buffer that the host maps to write, to be copied from. */
+  staging(label: string, bytes: number): Promise<GPUBuffer> {
+    return this.create(label, 'staging', bytes, GPUBufferUsage.MAP_WRITE | GPUBufferUsage.COPY_SRC)
   }
 
   /** A buffer that the host maps to read. */

@@ -1,7 +1,7 @@
 /** Floats to 4 or 8 bits, in place of the format they came in; see quantize.wgsl. */
 import { storeAffine } from '../formats/affine.ts'
 import type { FloatName } from '../formats/floats.ts'
-import { BLOCK_ROWS, type SourceRows } from '../formats/format.ts'
+import { BLOCK_ROWS, rowsFrom, type SourceRows } from '../formats/format.ts'
 import { formatOf } from '../formats/index.ts'
 import { type Arrays, defineKernel, type Fragment, type Random } from '../kernel.ts'
 import { MOST_WEIGHT, quantizeGroup, SEARCHES, type Search } from './quantize-oracle.ts'
@@ -58,16 +58,11 @@ function quantizeRows(values: Float32Array, { bits, group }: QuantizeShape): Sou
 /** The output buffers after `shape`'s rows: what lies before them stays. */
 function packQuantized(shape: QuantizeShape, rows: SourceRows, io: Arrays): void {
   const format = formatOf(quantizedFormat(shape.bits, shape.group))
-  const { weight, scales } = format.rowBytes(shape.columns)
   for (let block = 0; block < blocksOf(shape.rows); block++) {
-    const [from, to] = [block * BLOCK_ROWS, Math.min(shape.rows, (block + 1) * BLOCK_ROWS)]
-    const part = {
-      weight: rows.weight.subarray(from * weight, to * weight),
-      scales: rows.scales!.subarray(from * scales, to * scales),
-      biases: rows.biases!.subarray(from * scales, to * scales),
-    }
+    const from = block * BLOCK_ROWS
+    const order = rowsFrom(from, Math.min(BLOCK_ROWS, shape.rows - from))
     const into = { words: io.w as Uint32Array, scales: io.w_scale as Uint32Array }
-    format.pack(part, to - from, shape.columns, into, shape.rowBlock + block)
+    format.pack(rows, order, shape.columns, into, shape.rowBlock + block)
   }
 }
 
