@@ -47,6 +47,7 @@ export { Device, type DeviceOptions } from './gpu/device.ts'
 export { Pipelines } from './gpu/pipeline.ts'
 export { type Copy, type Dispatch, replay, type Segment } from './gpu/plan.ts'
 export { Recorder } from './gpu/recorder.ts'
+export { SecondDevice } from './gpu/second-device.ts'
 export {
   defineKernel,
   type Kernel,

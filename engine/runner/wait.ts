@@ -16,6 +16,9 @@ const AT_ONCE = 0.5
 /** Of the expected time, polled at a stretch and slept in between, once a step is late. */
 const LOOK = 0.03
 const PAUSE = 0.05
+/** The same for waits that nobody can guess, ms. */
+const LONG_LOOK = 2
+const LONG_PAUSE = 15
 /** How fast an estimate follows. */
 const WEIGHT = 0.3
 
@@ -61,28 +64,49 @@ export async function readMapped(
   expected: number,
 ): Promise<ArrayBuffer> {
   const size = Math.ceil(bytes / 4) * 4
-  try {
-    await mapWithPauses(buffer, size, expected)
-  } catch (error) {
-    // A failed device says more than the map that failed with it.
-    device.check()
-    const message = error instanceof Error ? error.message : String(error)
-    throw new GpuError('lost', `A result could not be read back: ${message}`, { cause: error })
-  }
+  await mapped(device, buffer, size, Math.max(1, expected * LOOK), expected * PAUSE)
   const data = buffer.getMappedRange(0, size).slice(0, bytes)
   buffer.unmap()
   device.check()
   return data
 }
 
+/** Waits for what was submitted before, which writes to `mark`, for seconds perhaps: looks now and then. Throws GpuError. */
+export async function passed(device: Device, mark: GPUBuffer): Promise<void> {
+  await mapped(device, mark, 4, LONG_LOOK, LONG_PAUSE)
+  mark.unmap()
+  device.check()
+}
+
+async function mapped(
+  device: Device,
+  buffer: GPUBuffer,
+  size: number,
+  look: number,
+  pause: number,
+): Promise<void> {
+  try {
+    await mapWithPauses(buffer, size, look, pause)
+  } catch (error) {
+    // A failed device says more than the map that failed with it.
+    device.check()
+    const message = error instanceof Error ? error.message : String(error)
+    throw new GpuError('lost', `A result could not be read back: ${message}`, { cause: error })
+  }
+}
+
 /** A pending map can be taken back; nothing else stops the polling. */
-async function mapWithPauses(buffer: GPUBuffer, size: number, expected: number): Promise<void> {
-  const look = expected * LOOK
+async function mapWithPauses(
+  buffer: GPUBuffer,
+  size: number,
+  look: number,
+  pause: number,
+): Promise<void> {
   for (;;) {
     const mapped = buffer.mapAsync(GPUMapMode.READ, 0, size)
-    if (expected * PAUSE < 1) return mapped
+    if (pause < 1) return mapped
     const timer = new AbortController()
-    const late = sleep(Math.max(1, look), true, { signal: timer.signal }).catch(() => false)
+    const late = sleep(look, true, { signal: timer.signal }).catch(() => false)
     const isLate = await Promise.race([mapped.then(() => false), late]).finally(() => timer.abort())
     if (!isLate) return
     const given = mapped.then(
@@ -91,6 +115,6 @@ async function mapWithPauses(buffer: GPUBuffer, size: number, expected: number):
     )
     buffer.unmap()
     // It may have come through in the same turn; then it was unmapped just now, and is mapped anew at once.
-    if (!(await given)) await sleep(expected * PAUSE)
+    if (!(await given)) await sleep(pause)
   }
 }

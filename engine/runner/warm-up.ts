@@ -1,8 +1,19 @@
 /** Runs every pipeline once: drivers compile at the first use. */
-import { type Device, packSettings, replay, SETTINGS_BYTES } from '../../kernels/index.ts'
+import {
+  type Device,
+  type Dispatch,
+  packSettings,
+  replay,
+  SETTINGS_BYTES,
+  SecondDevice,
+} from '../../kernels/index.ts'
 import { GREEDY } from '../sampling/sampling.ts'
 import type { ModelBuffers, SequenceBuffers } from './buffers.ts'
 import type { DecoderDispatches } from './dispatches.ts'
+import { passed } from './wait.ts'
+
+/** A first run that takes longer was compiled, not found in a cache, ms. */
+const COMPILED = 100
 
 /** What it leaves in page 0 nobody finds. Throws GpuError. */
 export async function warmUp(
@@ -25,14 +36,54 @@ export async function warmUp(
   const settings = new ArrayBuffer(SETTINGS_BYTES)
   packSettings(GREEDY.settings, settings)
   memory.write(sequences.settings, 0, new Uint8Array(settings))
-  for (const dispatch of dispatches.pipelines) {
-    replay(device, [{ dispatches: [dispatch], rows: 1 }])
-    await device.gpu.queue.onSubmittedWorkDone()
-    device.check()
-    onPipeline()
+  const run = async (some: readonly Dispatch[]): Promise<void> => {
+    const [from, to] = [sequences.history, sequences.readbacks[0] as GPUBuffer]
+    const mark = { from, fromOffset: 0, to, toOffset: 0, bytes: 4 }
+    replay(device, [{ dispatches: some, rows: 1 }], [mark])
+    await passed(device, to)
   }
+  await runAll(device, dispatches.pipelines, async (dispatch) => {
+    await run([dispatch])
+    onPipeline()
+  })
   // Every layer once: what was never touched is cleared when it first is, and the first answer would wait for it.
-  replay(device, [{ dispatches: dispatches.body(1, 1), rows: 1 }])
-  await device.gpu.queue.onSubmittedWorkDone()
-  device.check()
+  await run(dispatches.body(1, 1))
+}
+
+/** Once the first ones show that the driver compiles, a second device compiles beside, where that helps. */
+async function runAll(
+  device: Device,
+  dispatches: readonly Dispatch[],
+  run: (dispatch: Dispatch) => Promise<void>,
+): Promise<void> {
+  const length = ({ pipeline }: Dispatch): number => pipeline.source.code.length
+  const left = [...dispatches].sort((a, b) => length(b) - length(a))
+  const found: Dispatch[] = []
+  let second: Promise<void> | null = null
+  for (let one = left.shift(); one; one = left.shift()) {
+    const start = performance.now()
+    await run(one)
+    const isCompiled = performance.now() - start > COMPILED
+    if (isCompiled && left.length > 1 && SecondDevice.helps(device)) {
+      second ??= compileBeside(device, left, found)
+      // It is awaited below; until then its failure is nobody's.
+      second.catch(() => undefined)
+    }
+  }
+  await second
+  for (const dispatch of found) await run(dispatch)
+}
+
+/** Takes from `left` what a second device compiles, and leaves in `found` what the first will find in the driver's cache. */
+async function compileBeside(device: Device, left: Dispatch[], found: Dispatch[]): Promise<void> {
+  const second = await SecondDevice.open(device)
+  try {
+    for (let one = left.shift(); one; one = left.shift()) {
+      await second.submit(one.pipeline.source)
+      await passed(second.device, second.mark)
+      found.push(one)
+    }
+  } finally {
+    second.close()
+  }
 }
