@@ -12,6 +12,7 @@ import {
 } from './commands/kernels.ts'
 import { modelCommand, modelPart } from './commands/model.ts'
 import { type ModelOptions, suiteCommand, withModel } from './commands/options.ts'
+import { peersCommand } from './commands/peers.ts'
 import { profileCommand } from './commands/profile.ts'
 import { qualityCommand } from './commands/quality.ts'
 import { quantizeCommand } from './commands/quantize.ts'
@@ -33,6 +34,7 @@ const COMMANDS = [
   identityCommand,
   qualityCommand,
   quantizeCommand,
+  peersCommand,
   reportCommand,
 ]
 

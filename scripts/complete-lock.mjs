@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /**
  * Adds to `package-lock.json` the optional packages of other platforms that npm left out because the registry in use
- * does not serve them: `npm ci` refuses a lock file without them, on every machine. Run it after `npm install X`.
+ * does not serve them: `npm ci` refuses a lock file without them, on every machine. Run it after `npm install X`, with
+ * the folder of the lock file where that is not the root (`bench/peers`).
  * Their platform is read off their names, so that npm skips them elsewhere; they have no hash, as none was seen here.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -18,9 +19,11 @@ const SYSTEMS = [
   'openharmony',
   'win32',
 ]
+/** Words that packages use for them. */
+const ALIASES = { mac: 'darwin', win: 'win32' }
 const PROCESSORS = ['arm64', 'arm', 'x64', 'ia32', 'ppc64', 'riscv64', 's390x', 'loong64', 'wasm32']
 
-const file = join(root, 'package-lock.json')
+const file = join(root, process.argv[2] ?? '', 'package-lock.json')
 const lock = JSON.parse(readFileSync(file, 'utf8'))
 let added = 0
 for (const parent of Object.values(lock.packages)) {
@@ -47,7 +50,7 @@ if (added > 0) {
 say(`package-lock.json: ${added} packages of other platforms added`)
 
 function platformOf(name) {
-  const words = name.split(/[/-]/)
+  const words = name.split(/[/-]/).map((word) => ALIASES[word] ?? word)
   const os = SYSTEMS.find((system) => words.includes(system))
   const cpu = PROCESSORS.find((processor) => words.includes(processor))
   if (!os || !cpu)
