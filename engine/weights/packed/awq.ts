@@ -50,6 +50,7 @@ function moduleOf(source: PackedSource, path: string): PackedModule {
     ...{ path, rows, columns },
     groups: runsOf(columns, size),
     runs: { bits: BITS, size },
+    spare: null,
     tensors: [qweight, qzeros, scales.name],
     open(data) {
       const [weight, zeros] = [wordsOf(data, qweight), wordsOf(data, qzeros)]

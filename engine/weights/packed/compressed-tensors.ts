@@ -110,6 +110,7 @@ async function packedModule(source: PackedSource, path: string): Promise<PackedM
   return {
     ...{ path, rows, columns, groups },
     runs: runsIn(groups, bits, size),
+    spare: null,
     tensors: [packed, name('shape'), scales.name, ...zeros.tensors, ...(isOrdered ? [gIdx] : [])],
     open(data) {
       const [weight, factors] = [wordsOf(data, packed), floatsOf(data, scales)]

@@ -27,6 +27,8 @@ export interface PackedModule {
   readonly runs: { readonly bits: 4 | 8; readonly size: number } | null
   /** Names of the stored tensors that `open` is given. */
   readonly tensors: readonly string[]
+  /** A tensor that a model may have no use for, and nobody misses then: it is there, but not listed. */
+  readonly spare: string | null
   open(data: ReadonlyMap<string, Uint8Array>): Codes
 }
 

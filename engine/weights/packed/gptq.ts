@@ -1,9 +1,11 @@
 /**
  * GPTQ, as AutoGPTQ and GPTQModel write it: `qweight` [columns × bits / 32, rows], packed down the columns of the row;
  * `qzeros` [groups, rows × bits / 32], packed along the rows; `scales` [groups, rows]; `g_idx` [columns], the group of
- * each. Zeros of the first format ("gptq") are stored less one, those of "gptq_v2" as they are.
+ * each. Zeros of the first format ("gptq") are stored less one, those of "gptq_v2" as they are. Older writers gave every
+ * module a bias, of zeros where the model has none.
  */
 import { show } from '../json.ts'
+import { readFloats } from '../vectors.ts'
 import {
   bitsOf,
   expectTensor,
@@ -35,6 +37,13 @@ function zeroOffset({ settings, fault }: PackedSource, tensor: string): number {
   throw fault(tensor, `has "checkpoint_format" ${show(format)}, expected "gptq" or "gptq_v2"`)
 }
 
+/** `name`, where it is there and zero. */
+async function zeroBias({ checkpoint }: PackedSource, name: string): Promise<string | null> {
+  if (!checkpoint.has(name)) return null
+  const values = await readFloats(checkpoint, name)
+  return values.every((value) => value === 0) ? name : null
+}
+
 async function moduleOf(source: PackedSource, path: string): Promise<PackedModule> {
   const name = (part: string): string => `${path}.${part}`
   const [qweight, qzeros, gIdx] = [name('qweight'), name('qzeros'), name('g_idx')]
@@ -55,6 +64,7 @@ async function moduleOf(source: PackedSource, path: string): Promise<PackedModul
   return {
     ...{ path, rows, columns, groups },
     runs: runsIn(groups, bits, size),
+    spare: await zeroBias(source, name('bias')),
     tensors: [qweight, qzeros, scales.name, ...(source.checkpoint.has(gIdx) ? [gIdx] : [])],
     open(data) {
       const [weight, zeros] = [wordsOf(data, qweight), wordsOf(data, qzeros)]

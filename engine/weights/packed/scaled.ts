@@ -42,6 +42,7 @@ export function scaledModule(
     ...{ path, rows, columns },
     groups: runsOf(columns, wide),
     runs: dtype === 'I8' && high <= 1 ? { bits: 8, size: wide } : null,
+    spare: null,
     tensors: [weight, scales.name],
     open(data) {
       const factors = floatsOf(data, scales)

@@ -41,6 +41,7 @@ export class UnpackedCheckpoint implements Checkpoint {
   readonly #stored: Checkpoint
   readonly #made = new Map<string, Made>()
   readonly #hidden: ReadonlySet<string>
+  readonly #spare: ReadonlySet<string | null>
   /** The last used last. */
   readonly #opened = new Map<PackedModule, Codes>()
 
@@ -69,6 +70,7 @@ export class UnpackedCheckpoint implements Checkpoint {
     this.config = first ? { ...config, quantization: { ...first, ...affine } } : config
     const unused = stored.names().filter((name) => idle?.test(name))
     this.#hidden = new Set([...modules.flatMap(({ tensors }) => tensors), ...unused])
+    this.#spare = new Set(modules.map(({ spare }) => spare))
     this.bytes = this.names().reduce((sum, name) => sum + sizeOf(this.info(name)), 0)
   }
 
@@ -81,7 +83,9 @@ export class UnpackedCheckpoint implements Checkpoint {
   }
 
   names(): readonly string[] {
-    const stored = this.#stored.names().filter((name) => !this.#hidden.has(name))
+    const stored = this.#stored
+      .names()
+      .filter((name) => !this.#hidden.has(name) && !this.#spare.has(name))
     return [...stored, ...this.#made.keys()]
   }
 

@@ -78,6 +78,14 @@ describe('GPTQ', () => {
     expect(checkpoint.bytes).toBe(whole.length + 8)
   })
 
+  it('a bias of zeros is there for a model that has one, and not in the way of others', async () => {
+    const bias = (value: number) => tensor('F32', 1, 1, () => value)
+    const none = await load(config(4, 16), { ...tensors(4, 4, 1), 'm.bias': bias(0) })
+    expect([none.names(), none.has('m.bias')]).toEqual([['m.weight'], true])
+    const some = await load(config(4, 16), { ...tensors(4, 4, 1), 'm.bias': bias(1) })
+    expect(some.names()).toEqual(['m.bias', 'm.weight'])
+  })
+
   it.each([
     ['bits', config(3, 32), {}, '"m.qweight" has "bits" 3'],
     [
