@@ -43,7 +43,7 @@ export class UnpackedCheckpoint implements Checkpoint {
   readonly #hidden: ReadonlySet<string>
   readonly #spare: ReadonlySet<string | null>
   /** The last used last. */
-  readonly #opened = new Map<PackedModule, Codes>()
+  readonly #opened = new Map<PackedModule, Promise<Codes>>()
 
   /**
    * @param config without what it said of packing
@@ -117,12 +117,13 @@ export class UnpackedCheckpoint implements Checkpoint {
     await this.#stored.close()
   }
 
-  async #open(module: PackedModule): Promise<Codes> {
+  /** Reads come several at once: whoever comes second waits for the first. */
+  #open(module: PackedModule): Promise<Codes> {
     const kept = this.#opened.get(module)
     this.#opened.delete(module)
     const [oldest] = this.#opened.keys()
     if (oldest && this.#opened.size >= KEPT) this.#opened.delete(oldest)
-    const codes = kept ?? (await this.#unpack(module))
+    const codes = kept ?? this.#unpack(module)
     this.#opened.set(module, codes)
     return codes
   }
