@@ -1,5 +1,6 @@
 /** The kernel layer: registries (a line a kernel, a line a format), devices, plans. Marked unstable. */
 import { attention } from './ops/attention.ts'
+import { attentionJoin } from './ops/attention-join.ts'
 import { countTokens } from './ops/count-tokens.ts'
 import { embed } from './ops/embed.ts'
 import { expertDown } from './ops/expert-down.ts'
@@ -26,6 +27,7 @@ export const kernels = {
   normRotate,
   kvStore,
   attention,
+  attentionJoin,
   linear,
   gateUp,
   route,
@@ -60,6 +62,7 @@ export {
 export type { KvType } from './lib/fragments.ts'
 export { kvPageBytes, PAGE, paddedHalf } from './lib/kv-layout.ts'
 export { type MatmulShape, type MatmulTuning, ROW_TILE } from './lib/matmul.ts'
+export { partialFloats, SPAN, spansOf } from './lib/spans.ts'
 export { ATTENTION_TILE } from './ops/attention.ts'
 export { LATEST } from './ops/embed.ts'
 export { DETAIL_WORDS, MOST_ALTERNATIVES } from './ops/logprobs.ts'

@@ -71,6 +71,7 @@ const attentionShape = (
   scale: headDim ** -0.5,
   kv,
   pages: 9,
+  spans: 1,
   window: 0,
   cap: 0,
   sinks: 0,
@@ -106,7 +107,8 @@ describe.each([
       for (const { name, type } of prepared.dispatch.pipeline.source.bindings) {
         const { [name]: data } = prepared.io
         const { [name]: buffer } = prepared.buffers
-        if (type !== 'storage' || !data || !buffer) continue
+        // What spans leave apart is of no shape with one workgroup for all: spans.gpu.test.ts.
+        if (type !== 'storage' || name === 'partials' || !data || !buffer) continue
         all[name] = new Uint32Array(await readBack(device, buffer, data.byteLength))
       }
       return all

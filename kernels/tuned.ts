@@ -15,7 +15,7 @@ export interface KeptTuning extends Forms<Tuning> {
 }
 
 /** Sizes of a step, places of a part and widths of tables: they change nothing about what is fast. */
-const BESIDE = new Set(['batch', 'tiles', 'tileRows', 'start', 'total', 'stride', 'pages'])
+const BESIDE = new Set(['batch', 'tiles', 'tileRows', 'spans', 'start', 'total', 'stride', 'pages'])
 
 /** What a kept tuning is found by: kernel and shape. */
 export function tuningKey(kernel: Pick<Kernel, 'name'>, shape: Shape): string {

@@ -7,6 +7,8 @@ export interface Placed {
   readonly dispatch: Dispatch
   readonly rows: number
   readonly tiles: number
+  /** Spans of keys with workgroups of their own. */
+  readonly spans: number
 }
 
 export interface Work {
@@ -15,14 +17,15 @@ export interface Work {
 }
 
 export const placedOf = (step: readonly Segment[]): Placed[] =>
-  step.flatMap(({ dispatches, rows, tiles = rows }) =>
-    dispatches.map((dispatch) => ({ dispatch, rows, tiles })),
+  step.flatMap(({ dispatches, rows, tiles = rows, spans = 1 }) =>
+    dispatches.map((dispatch) => ({ dispatch, rows, tiles, spans })),
   )
 
-export const segmentOf = ({ dispatch, rows, tiles }: Placed): Segment => ({
+export const segmentOf = ({ dispatch, rows, tiles, spans }: Placed): Segment => ({
   dispatches: [dispatch],
   rows,
   tiles,
+  spans,
 })
 
 /** Kernel and matrix: dispatches of one name do like work. */

@@ -77,7 +77,11 @@ export class Timestamps {
     return placed.map((_, i) => Number((ends[i * 2 + 1] ?? 0n) - (ends[i * 2] ?? 0n)) / 1000)
   }
 
-  #encode(encoder: GPUCommandEncoder, { dispatch, rows, tiles }: Placed, first: number): void {
+  #encode(
+    encoder: GPUCommandEncoder,
+    { dispatch, rows, tiles, spans }: Placed,
+    first: number,
+  ): void {
     const pass = encoder.beginComputePass({
       timestampWrites: {
         querySet: this.#queries,
@@ -87,7 +91,7 @@ export class Timestamps {
     })
     pass.setPipeline(dispatch.pipeline.gpu)
     for (const [index, group] of dispatch.groups.entries()) pass.setBindGroup(index, group)
-    pass.dispatchWorkgroups(...dispatch.workgroups(rows, tiles))
+    pass.dispatchWorkgroups(...dispatch.workgroups(rows, tiles, spans))
     pass.end()
   }
 

@@ -66,23 +66,32 @@ export class Attention {
     })
   }
 
-  /** Attention over the pages, in tiles of one row and of several. */
-  attend(): Promise<Stage> {
+  /** Attention over the pages, in tiles of one row and of several; spans of keys that were apart are joined. */
+  async attend(): Promise<Stage[]> {
     const layer = this.#layer
     const { buffers, sequences, sizes, config } = this.#parts
     const { heads, kvHeads, headDim, attentionScale: scale } = config
     const { kv, pagesPerSequence: pages } = sizes
+    const window = attentionAt(config, this.#index).window ?? 0
     const shape = {
-      ...{ batch: 1, tiles: 1, tileRows: 1, heads, kvHeads, headDim, scale, kv, pages },
-      window: attentionAt(config, this.#index).window ?? 0,
+      ...{ batch: 1, tiles: 1, tileRows: 1, heads, kvHeads, headDim, scale, kv, pages, spans: 1 },
+      window,
       cap: config.attentionCap ?? 0,
       sinks: layer.sinks ? 1 : 0,
     }
-    const { q, rows, tiles, attended: y } = buffers
+    const { q, rows, tiles, attended: y, partials } = buffers
     const sinks = layer.sinks ? { sinks: layer.sinks } : {}
-    return this.#stages.attention(kernels.attention, shape, {
-      ...{ q, rows, page_table: sequences.pageTable, tiles, y, kv_cache: this.#cache },
-      ...sinks,
-    })
+    const join = await this.#stages.single(
+      kernels.attentionJoin,
+      { batch: 1, heads, headDim, pages, window },
+      { rows, partials, y },
+    )
+    return [
+      await this.#stages.attention(kernels.attention, shape, {
+        ...{ q, rows, page_table: sequences.pageTable, tiles, y, partials, kv_cache: this.#cache },
+        ...sinks,
+      }),
+      (variant) => (variant.isApart ? join(variant) : []),
+    ]
   }
 }

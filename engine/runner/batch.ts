@@ -20,6 +20,8 @@ export interface BatchSizes {
   readonly entries: number
   /** Sum over the rows of the tokens that they attend to: what attention costs. */
   readonly reach: number
+  /** Most tokens that a row attends to. */
+  readonly longest: number
   /** Some pick chooses a token; else all are scored. */
   readonly samples: boolean
   readonly scores: boolean
@@ -119,6 +121,7 @@ export class Batch {
     this.rows.set([token, position, slot, place], this.#used.rows * 4)
     this.#used.rows++
     this.#used.reach += position + 1
+    this.#used.longest = Math.max(this.#used.longest, position + 1)
   }
 
   #addTiles({ slot, rows }: Run, first: number): void {
@@ -171,6 +174,7 @@ const emptySizes = (): Counting => ({
   picks: 0,
   entries: 0,
   reach: 0,
+  longest: 0,
   samples: false,
   scores: false,
   wantsDetails: false,

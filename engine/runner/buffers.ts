@@ -11,6 +11,7 @@ import {
 import type { DecoderConfig } from '../models/config.ts'
 import { rotaryBuffers } from './rotary-buffers.ts'
 import type { Sizes } from './sizes.ts'
+import { partialsOf } from './spans.ts'
 
 /** Steps whose ids may be on their way to the host. */
 export const READBACKS = 4
@@ -25,6 +26,8 @@ export interface ModelBuffers {
   /** Queries, keys and values before queries and keys are normed; only where they are. */
   readonly projected: GPUBuffer | null
   readonly attended: GPUBuffer
+  /** What spans of keys leave before they are joined. */
+  readonly partials: GPUBuffer
   /** What a block comes to before its norm; only where there is one. */
   readonly branch: GPUBuffer | null
   readonly gated: GPUBuffer
@@ -114,6 +117,7 @@ export async function createModelBuffers(
         ? null
         : await floats('projected', rows * roundUp((heads + 2 * kvHeads) * headDim, 32)),
     attended: await floats('attended', rows * roundUp(heads * headDim, 32)),
+    partials: await floats('spans', partialsOf(device, config, sizes)),
     branch: config.normPlacement === 'before' ? null : await floats('branch', rows * hiddenStride),
     gated: await floats('gated', rows * gatedFloats(config)),
     routing: experts && {

@@ -19,6 +19,7 @@ import type { DecoderParts } from './decoder-parts.ts'
 import { DecoderDispatches, type Stage } from './dispatches.ts'
 import { Experts } from './experts.ts'
 import { Int8Rows, mayBeInt8, type Rows } from './int8-rows.ts'
+import { tilesApart } from './spans.ts'
 import { type Output, PLAIN_OUTPUT, Stages } from './stages.ts'
 
 export class Decoder {
@@ -48,7 +49,9 @@ export class Decoder {
   async #graph(layers: readonly LayerWeights[]): Promise<DecoderDispatches> {
     const body: Stage[] = [await this.#embed()]
     for (const [i, layer] of layers.entries()) body.push(...(await this.#layer(layer, i)))
-    return new DecoderDispatches(this.#device, body, await this.#head(), {
+    const { config, sizes } = this.#parts
+    const apart = tilesApart(this.#device, config, sizes)
+    return new DecoderDispatches(this.#device, apart, body, await this.#head(), {
       countTokens: [await this.#countTokens()],
       sample: [await this.#sample()],
       logprobs: [await this.#logprobs()],
@@ -90,7 +93,7 @@ export class Decoder {
     return [
       ...attentionNorm,
       ...(await attention.heads(x)),
-      await attention.attend(),
+      ...(await attention.attend()),
       ...(await this.#onto(layer.attentionPostNorm, (y, add) =>
         this.#toHidden(layer.o, buffers.attended, y, add),
       )),

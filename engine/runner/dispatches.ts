@@ -1,10 +1,14 @@
 /** The recorded dispatches of a model, by what a step needs of them: stages of the graph in the tiles that suit its rows. */
-import type { Device, Dispatch } from '../../kernels/index.ts'
+import type { Device, Dispatch, Segment } from '../../kernels/index.ts'
+import type { BatchSizes } from './batch.ts'
+import { spansApart } from './spans.ts'
 
 /** Tiles of one row or of several, for products and for attention. They differ in speed and in no bit. */
 export interface Variant {
   readonly product: 'one' | 'several'
   readonly attention: 'one' | 'several'
+  /** Spans of keys have workgroups of their own, and are joined after. */
+  readonly isApart: boolean
 }
 
 /** The dispatches of a stage of the graph; a part of a split matrix takes one each. */
@@ -15,46 +19,59 @@ const EITHER = ['one', 'several'] as const
 /** Up to so many rows, tiles of one row are faster: a tile of several costs as much as two of one on a CPU. */
 const FEW = { software: 2, gpu: 1 }
 
+const keyOf = ({ product, attention, isApart }: Variant): string =>
+  `${product} ${attention} ${isApart}`
+
+/** What of a step's sizes decides how its layers are computed. */
+export type Layout = Pick<BatchSizes, 'rows' | 'tiles' | 'tileRows' | 'longest'>
+
+/** A step of one row that sees nothing but itself. */
+export const SINGLE: Layout = { rows: 1, tiles: 1, tileRows: 1, longest: 1 }
+
 export class DecoderDispatches {
   readonly #body: ReadonlyMap<string, readonly Dispatch[]>
   readonly #head: ReadonlyMap<string, readonly Dispatch[]>
   readonly #few: number
+  readonly #tilesApart: number
   readonly countTokens: readonly Dispatch[]
   readonly sample: readonly Dispatch[]
   readonly logprobs: readonly Dispatch[]
 
   constructor(
     device: Device,
+    tilesApart: number,
     body: readonly Stage[],
     head: readonly Stage[],
     ends: Pick<DecoderDispatches, 'countTokens' | 'sample' | 'logprobs'>,
   ) {
     const variants = EITHER.flatMap((product) =>
-      EITHER.map((attention): Variant => ({ product, attention })),
+      EITHER.flatMap((attention) =>
+        [false, true].map((isApart): Variant => ({ product, attention, isApart })),
+      ),
     )
     const all = (stages: readonly Stage[]): Map<string, readonly Dispatch[]> =>
-      new Map(
-        variants.map((one) => [
-          `${one.product} ${one.attention}`,
-          stages.flatMap((stage) => stage(one)),
-        ]),
-      )
+      new Map(variants.map((one) => [keyOf(one), stages.flatMap((stage) => stage(one))]))
     this.#body = all(body)
     this.#head = all(head)
+    this.#tilesApart = tilesApart
     this.#few = device.caps.software ? FEW.software : FEW.gpu
     this.countTokens = ends.countTokens
     this.sample = ends.sample
     this.logprobs = ends.logprobs
   }
 
-  /** Embedding and layers for `rows` rows, of which attention takes at most `tileRows` at once. */
-  body(rows: number, tileRows: number): readonly Dispatch[] {
-    return this.#body.get(`${this.#product(rows)} ${tileRows > 1 ? 'several' : 'one'}`)!
+  /** Embedding and layers for a step. */
+  body({ rows, tiles, tileRows, longest }: Layout): Segment {
+    const spans = spansApart(this.#tilesApart, tiles, longest)
+    const attention = tileRows > 1 ? 'several' : 'one'
+    const key = keyOf({ product: this.#product(rows), attention, isApart: spans > 1 })
+    return { dispatches: this.#body.get(key)!, rows, tiles, spans }
   }
 
   /** Final norm and head over the rows that `headSource` names. */
   head(picks: number): readonly Dispatch[] {
-    return this.#head.get(`${this.#product(picks)} one`)!
+    const product = this.#product(picks)
+    return this.#head.get(keyOf({ product, attention: 'one', isApart: false }))!
   }
 
   /** One dispatch for every pipeline. */

@@ -81,10 +81,8 @@ export class Drafter {
       (slot) => this.#batch.draftedAt(slot, pass),
     )
     this.#batch.upload(this.#upload, this.#buffers, used)
-    const { rows, tiles, picks } = used
-    const segments: Segment[] = [
-      { dispatches: this.#dispatches.body(rows, used.tileRows), rows, tiles },
-    ]
+    const { picks } = used
+    const segments: Segment[] = [this.#dispatches.body(used)]
     if (picks > 0) {
       segments.push({ dispatches: this.#dispatches.head(picks), rows: picks })
       segments.push({ dispatches: this.#dispatches.sample, rows: picks })

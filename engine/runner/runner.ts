@@ -15,7 +15,7 @@ import { residenceOf, type Started } from '../schedule/kv-space.ts'
 import type { Step } from '../schedule/step.ts'
 import { Batch, type BatchSizes, type SamplingOf } from './batch.ts'
 import { latestWords, type ModelBuffers, READBACKS, type SequenceBuffers } from './buffers.ts'
-import type { DecoderDispatches } from './dispatches.ts'
+import { type DecoderDispatches, SINGLE } from './dispatches.ts'
 import type { Drafter } from './drafter.ts'
 import { outcomesOf, type RunOutcome } from './outcomes.ts'
 import type { Sizes } from './sizes.ts'
@@ -71,7 +71,11 @@ export class Runner {
   /** Dispatches that a token of one sequence takes. */
   get dispatchesPerToken(): number {
     const { dispatches } = this.#parts
-    return dispatches.body(1, 1).length + dispatches.head(1).length + dispatches.sample.length
+    return (
+      dispatches.body(SINGLE).dispatches.length +
+      dispatches.head(1).length +
+      dispatches.sample.length
+    )
   }
 
   /** Launches a step: writes what changed, encodes, submits. */
@@ -116,8 +120,8 @@ export class Runner {
 
   #submit(step: Step, used: BatchSizes): void {
     const { dispatches, upload } = this.#parts
-    const { rows, tiles, picks } = used
-    const segments: Segment[] = [{ dispatches: dispatches.body(rows, used.tileRows), rows, tiles }]
+    const { picks } = used
+    const segments: Segment[] = [dispatches.body(used)]
     if (used.entries > 0) segments.push({ dispatches: dispatches.countTokens, rows: used.entries })
     if (picks > 0) segments.push({ dispatches: dispatches.head(picks), rows: picks })
     if (used.samples) segments.push({ dispatches: dispatches.sample, rows: picks })

@@ -9,7 +9,7 @@ import {
 } from '../../kernels/index.ts'
 import { GREEDY } from '../sampling/sampling.ts'
 import type { ModelBuffers, SequenceBuffers } from './buffers.ts'
-import type { DecoderDispatches } from './dispatches.ts'
+import { type DecoderDispatches, SINGLE } from './dispatches.ts'
 import { passed } from './wait.ts'
 
 /** A first run that takes longer was compiled, not found in a cache, ms. */
@@ -47,7 +47,7 @@ export async function warmUp(
     onPipeline()
   })
   // Every layer once: what was never touched is cleared when it first is, and the first answer would wait for it.
-  await run(dispatches.body(1, 1))
+  await run(dispatches.body(SINGLE).dispatches)
 }
 
 /** Once the first ones show that the driver compiles, a second device compiles beside, where that helps. */

@@ -9,7 +9,7 @@ import type { Pipeline } from './pipeline.ts'
 /** What a dispatch was made of, for who looks at it later: a profile tells kernels by their shapes. */
 export interface Origin {
   readonly kernel: Kernel
-  /** As recorded: a step's sizes replace its `tiles`, `batch` or `rows`. */
+  /** As recorded: a step's sizes replace its `tiles`, `batch` or `rows`, and its `spans`. */
   readonly shape: Shape
   readonly tuning: Tuning
 }
@@ -20,8 +20,8 @@ export interface Dispatch {
   readonly pipeline: Pipeline
   /** Bind groups by index; the same object in a row is not set again. */
   readonly groups: readonly GPUBindGroup[]
-  /** Workgroups for so many rows, in so many tiles of rows where the kernel works by tiles. */
-  workgroups(rows: number, tiles: number): readonly [number, number, number]
+  /** Workgroups for so many rows, in so many tiles of rows and spans of keys where the kernel works by them. */
+  workgroups(rows: number, tiles: number, spans?: number): readonly [number, number, number]
 }
 
 export interface Copy {
@@ -32,11 +32,13 @@ export interface Copy {
   readonly bytes: number
 }
 
-/** Dispatches with the number of rows, and of tiles of rows, that they run for. */
+/** Dispatches with the number of rows, of tiles of rows, and of spans of keys apart, that they run for. */
 export interface Segment {
   readonly dispatches: readonly Dispatch[]
   readonly rows: number
   readonly tiles?: number
+  /** 1 where nobody says. */
+  readonly spans?: number
 }
 
 /**
@@ -58,7 +60,7 @@ export function replay(
   const pass = encoder.beginComputePass()
   let pipeline: GPUComputePipeline | null = null
   const bound: (GPUBindGroup | undefined)[] = []
-  for (const { dispatches, rows, tiles = rows } of segments) {
+  for (const { dispatches, rows, tiles = rows, spans = 1 } of segments) {
     for (const dispatch of dispatches) {
       if (dispatch.pipeline.gpu !== pipeline) {
         pipeline = dispatch.pipeline.gpu
@@ -71,7 +73,7 @@ export function replay(
         bound[index] = group
         pass.setBindGroup(index, group)
       }
-      const [x, y, z] = dispatch.workgroups(rows, tiles)
+      const [x, y, z] = dispatch.workgroups(rows, tiles, spans)
       pass.dispatchWorkgroups(x, y, z)
     }
     counters.dispatches += dispatches.length

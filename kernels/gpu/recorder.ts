@@ -19,7 +19,7 @@ export class Recorder {
     this.#pipelines = pipelines
   }
 
-  /** Binds `buffers` by name. The step's sizes replace the shape's `tiles`, `batch` or `rows` when it is dispatched. */
+  /** Binds `buffers` by name. The step's sizes replace the shape's `tiles`, `batch` or `rows`, and its `spans`, when it is dispatched. */
   async record<S extends Shape, T extends Tuning>(
     kernel: Kernel<S, T>,
     shape: S,
@@ -98,12 +98,16 @@ function workgroupsOf<S extends Shape, T extends Tuning>(
   tuning: T,
 ): Dispatch['workgroups'] {
   const size = sizeOf(shape)
-  const known: (readonly [number, number, number] | undefined)[] = []
-  return (rows, tiles) => {
+  const bySpans: (readonly [number, number, number] | undefined)[][] = []
+  return (rows, tiles, asked = 1) => {
+    const spans = 'spans' in shape ? asked : 1
     const count = size === 'tiles' ? tiles : rows
+    bySpans[spans] ??= []
+    const known = bySpans[spans]
     const before = known[count]
     if (before) return before
-    const [x, y = 1, z = 1] = kernel.dispatch({ ...shape, [size]: count }, tuning)
+    const sizes = 'spans' in shape ? { [size]: count, spans } : { [size]: count }
+    const [x, y = 1, z = 1] = kernel.dispatch({ ...shape, ...sizes }, tuning)
     known[count] = [x, y, z]
     return [x, y, z]
   }

@@ -43,7 +43,13 @@ export const octetFragment = (shuffle: number): Fragment =>
 export const octetsFragment = (split: number): Fragment =>
   file(split > 1 ? './octets-split.wgsl' : './octets-alone.wgsl')
 
-export const storeHeads = file('./store-heads.wgsl')
+/** Where a head's output goes. */
+export const storeHeads = (headDim: number): Fragment =>
+  file(headDim % 8 === 0 ? './store-heads-quads.wgsl' : './store-heads.wgsl')
+
+export const spans = file('./spans.wgsl')
+export const held = file('./held.wgsl')
+export const storeSpans = file('./store-spans.wgsl')
 
 /** `SUBGROUP` 1 needs subgroups; every kernel also runs with 0. A workgroup no wider than a subgroup needs no barrier. */
 export function reduceFragment(subgroup: number, width: number, caps: Capabilities): Fragment {

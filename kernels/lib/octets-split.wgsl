@@ -2,8 +2,7 @@
 var<workgroup> marks: array<vec2f, SPLIT>; // highest score, sum of weights
 var<workgroup> parts: array<vec4f, SPLIT * 8u>;
 
-// What an octet's sums count in the whole: exp(top - highest) / all weights.
-fn factor_of(top: f32, sum: f32, lane: Lane) -> f32 {
+fn whole_of(top: f32, sum: f32, lane: Lane) -> Softmax {
   workgroupBarrier();
   if (lane.local.x == 0u) { marks[lane.local.y] = vec2f(top, sum); }
   workgroupBarrier();
@@ -11,8 +10,11 @@ fn factor_of(top: f32, sum: f32, lane: Lane) -> f32 {
   for (var s = 1u; s < SPLIT; s++) { highest = max(highest, marks[s].x); }
   var total = 0.0;
   for (var s = 0u; s < SPLIT; s++) { total = fma(exp(marks[s].x - highest), marks[s].y, total); }
-  return exp(top - highest) / total;
+  return Softmax(highest, total);
 }
+
+// What an octet's values count in the whole.
+fn factor_of(top: f32, whole: Softmax) -> f32 { return exp(top - whole.top) / whole.sum; }
 
 fn over_octets(value: vec4f, lane: Lane) -> vec4f {
   workgroupBarrier();

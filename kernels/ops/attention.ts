@@ -2,6 +2,7 @@
 import type { Capabilities } from '../gpu/capabilities.ts'
 import { defineKernel, type Kernel, roundUp, tunings } from '../kernel.ts'
 import {
+  held,
   type KvType,
   kvTypes,
   octetFragment,
@@ -9,10 +10,14 @@ import {
   reachFragment,
   scoreFragment,
   sinksFragment,
+  spans,
   storeHeads,
+  storeSpans,
 } from '../lib/fragments.ts'
-import { PAGE, paddedHalf, pageWords, readHead, writeHead } from '../lib/kv-layout.ts'
+import { PAGE, paddedHalf, pageWords, writeHead } from '../lib/kv-layout.ts'
 import { lastPosition, raggedRows, reversedTable } from '../lib/ragged-rows.ts'
+import { partialFloats, SPAN, spansOf } from '../lib/spans.ts'
+import { attentionOracle } from './attention-oracle.ts'
 
 export type AttentionShape = {
   /** Activation rows. */
@@ -28,6 +33,8 @@ export type AttentionShape = {
   kv: KvType
   /** Pages a sequence may have: the width of the page table. */
   pages: number
+  /** Workgroups that share the spans of a tile's keys, one each; 1: one takes them all. */
+  spans: number
   /** Keys that a query sees, its own included; 0: all. */
   window: number
   /** Scores are kept within ±cap; 0: they are not. */
@@ -53,7 +60,7 @@ function shape(
 ): AttentionShape {
   const tiles = Math.ceil(batch / tileRows)
   const scale = headDim ** -0.5
-  const plain = { window: 0, cap: 0, sinks: 0 }
+  const plain = { spans: 1, window: 0, cap: 0, sinks: 0 }
   return { batch, tiles, tileRows, heads, kvHeads, headDim, scale, kv, pages, ...plain }
 }
 
@@ -62,42 +69,9 @@ const strideOf = (one: AttentionShape): number => roundUp(one.heads * one.headDi
 
 const groupOf = ({ heads, kvHeads }: { heads: number; kvHeads: number }): number => heads / kvHeads
 
-type Io = Record<string, Float32Array | Uint32Array>
-
-/** Scores, softmax and the weighted values of one head of one row, in float64. */
-function attend(one: AttentionShape, io: Io, row: number, head: number): Float64Array {
-  const { headDim } = one
-  const half = headDim / 2
-  const [, position, sequence] = io.rows!.subarray(row * 4, row * 4 + 3) as Uint32Array
-  const at = (row * one.heads + head) * paddedHalf(headDim)
-  const query = Float64Array.from(
-    { length: headDim },
-    (_, d) => io.q![(at + (d % half)) * 2 + Math.floor(d / half)]!,
-  )
-  const read = (t: number, part: 0 | 1): Float64Array =>
-    readHead(one, io.kv_cache as Uint32Array, {
-      page: io.page_table![sequence! * one.pages + Math.floor(t / PAGE)]!,
-      token: t % PAGE,
-      part,
-      head: Math.floor(head / groupOf(one)),
-    })
-  const start = one.window > 0 ? Math.max(0, position! + 1 - one.window) : 0
-  const scores = Array.from({ length: position! + 1 - start }, (_, t) => {
-    const score = read(start + t, 0).reduce((sum, key, d) => sum + key * query[d]!, 0) * one.scale
-    return one.cap > 0 ? one.cap * Math.tanh(score / one.cap) : score
-  })
-  const sink = one.sinks === 1 ? io.sinks![head]! : Number.NEGATIVE_INFINITY
-  const top = Math.max(sink, ...scores)
-  const weights = scores.map((score) => Math.exp(score - top))
-  const total = weights.reduce((a, b) => a + b, Math.exp(sink - top))
-  const out = new Float64Array(headDim)
-  weights.forEach((weight, t) => {
-    read(start + t, 1).forEach((value, d) => {
-      out[d]! += (weight / total) * value
-    })
-  })
-  return out
-}
+/** Workgroups that the queries of a tile take. */
+const blocksOf = (one: AttentionShape, queries: number): number =>
+  Math.ceil((one.tileRows * groupOf(one)) / queries)
 
 /** The first that tiles of one row and of several can both run, by what the adapter is. */
 function soundAttention(one: AttentionShape, caps: Capabilities): AttentionTuning {
@@ -124,11 +98,14 @@ export const attention: Kernel<AttentionShape, AttentionTuning> = defineKernel<
   summary:
     'y = softmax(q kᵀ · scale, causal, windowed, capped, with sinks) v over pages, running softmax',
   wgsl: new URL('./attention.wgsl', import.meta.url),
-  uses: ({ kv, window, cap, sinks }, { SHUFFLE, SPLIT }) => [
+  uses: ({ headDim, kv, window, cap, sinks }, { SHUFFLE, SPLIT }) => [
     octetFragment(SHUFFLE),
     octetsFragment(SPLIT),
     kvTypes[kv].load,
-    storeHeads,
+    held,
+    spans,
+    storeHeads(headDim),
+    storeSpans,
     reachFragment(window),
     scoreFragment(cap),
     sinksFragment(sinks === 1),
@@ -144,6 +121,9 @@ export const attention: Kernel<AttentionShape, AttentionTuning> = defineKernel<
     Y_STRIDE: strideOf(one),
     ...(one.window > 0 ? { WINDOW: one.window } : {}),
     ...(one.cap > 0 ? { CAP: one.cap } : {}),
+    SPAN,
+    SPANS: spansOf(one),
+    BLOCKS: blocksOf(one, QUERIES),
     QUERIES,
     KEYS,
     SPLIT,
@@ -151,7 +131,7 @@ export const attention: Kernel<AttentionShape, AttentionTuning> = defineKernel<
   dispatch: (one, { QUERIES }) => [
     one.kvHeads,
     one.tiles,
-    Math.ceil((one.tileRows * groupOf(one)) / QUERIES),
+    blocksOf(one, QUERIES) * Math.min(one.spans, spansOf(one, one.tileRows)),
   ],
   // Eight for prefill; what one row has, up to eight, for decode.
   tune: { QUERIES: [8, 7, 6, 5, 4, 3, 2, 1], KEYS: [4], SPLIT: [1, 8], SHUFFLE: [1, 0] },
@@ -196,15 +176,11 @@ export const attention: Kernel<AttentionShape, AttentionTuning> = defineKernel<
     }
     const y = new Float32Array(one.batch * strideOf(one))
     const sinks = one.sinks === 1 ? { sinks: random.floats(one.heads, 2) } : {}
-    return { q, rows, page_table: reversedTable(one.pages), tiles, y, kv_cache: cache, ...sinks }
+    const rest = { page_table: reversedTable(one.pages), kv_cache: cache, ...sinks }
+    const partial = one.heads * spansOf(one) * partialFloats(paddedHalf(one.headDim))
+    return { q, rows, tiles, y, partials: new Float32Array(one.batch * partial), ...rest }
   },
-  oracle(one, io) {
-    for (let row = 0; row < one.batch; row++) {
-      for (let head = 0; head < one.heads; head++) {
-        io.y!.set(attend(one, io, row, head), row * strideOf(one) + head * one.headDim)
-      }
-    }
-  },
+  oracle: (one, io) => attentionOracle(one, io, strideOf(one)),
   tolerance: 2e-5,
   cases: [
     shape(1, 1, 4, 2, 16, 'f32'),
@@ -216,9 +192,14 @@ export const attention: Kernel<AttentionShape, AttentionTuning> = defineKernel<
     shape(2, 1, 3, 3, 80, 'int8', 3),
     { ...shape(3, 1, 4, 2, 16, 'f32', 6), window: 24, sinks: 1 },
     { ...shape(21, 8, 4, 2, 16, 'f16', 9), window: 37, cap: 1.5 },
+    shape(3, 1, 4, 2, 64, 'f16', 34),
+    { ...shape(3, 1, 4, 2, 64, 'f16', 34), spans: 3 },
+    { ...shape(19, 8, 6, 3, 20, 'f32', 40), spans: 3, window: 300, sinks: 1 },
   ],
   bench: {
     'smollm2 decode @512': shape(1, 1, 9, 3, 64, 'f16', 32),
+    'smollm2 decode @2048': shape(1, 1, 9, 3, 64, 'f16', 128),
+    'smollm2 decode @2048 in spans': { ...shape(1, 1, 9, 3, 64, 'f16', 128), spans: 8 },
     'smollm2 8 decoding @512': shape(8, 1, 9, 3, 64, 'f16', 32),
     'smollm2 int8 decode @512': shape(1, 1, 9, 3, 64, 'int8', 32),
     'smollm2 prefill 64 @64': shape(64, 8, 9, 3, 64, 'f16', 8),

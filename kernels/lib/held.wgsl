@@ -1,0 +1,19 @@
+// The sizes of attention's tiles, and arithmetic over arrays that must stay in registers: their indices are constants once
+// loops are unrolled.
+const HOLD = (CHUNKS + 7u) / 8u; // chunks of a head that an invocation holds
+const TILE = 8u * KEYS;
+const ROUND = TILE * SPLIT;
+const TOGETHER = 2u; // values that are loaded side by side
+const FLOATS = QUERIES * (KEYS + 1u);
+const VECTORS = QUERIES * HOLD * 2u;
+
+// The same number, but no constant to a compiler: it unrolls loops of few rounds whole, and takes seconds for it.
+fn opaque(bound: u32) -> u32 { return bound + (rows[0].w >> 31u); }
+
+fn held(values: ptr<function, array<vec4f, QUERIES * HOLD>>, i: u32, h: u32) -> vec4f {
+  var value = values[i * HOLD];
+  for (var n = 1u; n < HOLD; n++) { value = select(value, values[i * HOLD + n], n == h); }
+  return value;
+}
+
+fn dot4(a: vec4f, b: vec4f, acc: f32) -> f32 { return fma(a.w, b.w, fma(a.z, b.z, fma(a.y, b.y, fma(a.x, b.x, acc)))); }
