@@ -14,12 +14,14 @@ import { type SuiteOptions, suiteCommand } from './options.ts'
 interface PeersCommandOptions extends SuiteOptions {
   only?: string
   install?: boolean
+  warm?: boolean
 }
 
 export const peersCommand = (): Command =>
   suiteCommand('peers', 'Other engines beside ours, in turns; needs a checkout.')
     .option('--only <text>', 'peers with this text in their name')
     .option('--install', "installs the peers' packages first, in bench/peers")
+    .option('--warm', 'with the shaders that this machine has compiled before: no cold start')
     .action((options: PeersCommandOptions) => measure([peersPart], options))
 
 async function peersPart(options: PeersCommandOptions): Promise<Part> {
@@ -37,6 +39,7 @@ async function peersPart(options: PeersCommandOptions): Promise<Part> {
     checkout,
     adapter: options.adapter,
     only: options.only,
+    isCold: !options.warm,
     note,
   })
   const { adapter, driver, weights, outcomes, figures } = suite

@@ -22,6 +22,8 @@ export interface PeersOptions {
   readonly adapter: string | undefined
   /** Only peers with this text in their name. */
   readonly only: string | undefined
+  /** Both sides find an empty shader cache. */
+  readonly isCold: boolean
   readonly rounds: number
   /** Decoded after each prompt, by where the peer runs. */
   readonly tokens: { readonly gpu: number; readonly cpu: number }
@@ -108,7 +110,7 @@ async function runBeside(
   const cache = await mkdtemp(join(tmpdir(), 'illuminator-peers-'))
   // Shaders are compiled anew on both sides: an empty cache each.
   const cold = (whose: string): NodeJS.ProcessEnv =>
-    peer.on === 'gpu' ? { MESA_SHADER_CACHE_DIR: join(cache, whose) } : {}
+    peer.on === 'gpu' && options.isCold ? { MESA_SHADER_CACHE_DIR: join(cache, whose) } : {}
   const tokens = options.tokens[peer.on]
   const ours: Contender = {
     name: 'ours',
