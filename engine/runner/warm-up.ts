@@ -2,6 +2,7 @@
 import {
   type Device,
   type Dispatch,
+  GpuError,
   packSettings,
   replay,
   SETTINGS_BYTES,
@@ -71,19 +72,27 @@ async function runAll(
     }
   }
   await second
-  for (const dispatch of found) await run(dispatch)
+  for (const dispatch of [...found, ...left]) await run(dispatch)
 }
 
-/** Takes from `left` what a second device compiles, and leaves in `found` what the first will find in the driver's cache. */
+/**
+ * Takes from `left` what a second device compiles, and leaves in `found` what the first will find in the driver's cache.
+ * What the second cannot do, for want of memory say, the first does.
+ */
 async function compileBeside(device: Device, left: Dispatch[], found: Dispatch[]): Promise<void> {
-  const second = await SecondDevice.open(device)
+  let second: SecondDevice | null = null
+  let one: Dispatch | undefined
   try {
-    for (let one = left.shift(); one; one = left.shift()) {
+    second = await SecondDevice.open(device)
+    for (one = left.shift(); one; one = left.shift()) {
       await second.submit(one.pipeline.source)
       await passed(second.device, second.mark)
       found.push(one)
     }
+  } catch (error) {
+    if (!(error instanceof GpuError)) throw error
+    if (one) left.push(one)
   } finally {
-    second.close()
+    second?.close()
   }
 }
