@@ -14,6 +14,7 @@ import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { DEFAULT_MODEL, defaultModelsFolder, resolveModel } from '../engine/hub/index.ts'
+import { writeRandomLlama } from '../test/random-llama.ts'
 import { SLOW } from '../test/slow-adapter.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
@@ -160,11 +161,13 @@ describe.skipIf('missing' in found)('examples [needs the default model]', () => 
 
     const pages = ['docs/library.md', 'docs/quick-start.md'].flatMap(snippets)
     test.each(pages)('%s', async (_, code) => {
-      const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', code], {
-        cwd: ROOT,
-        env,
-      })
+      const { folder } = await writeRandomLlama({ hidden: 64, intermediate: 128, text: true })
+      const script = code.replaceAll('./my-model', folder)
+      const flags = ['--input-type=module', '--eval', script]
+      const { stdout } = await run(process.execPath, flags, { cwd: ROOT, env })
       expect(stdout).not.toBe('')
+      await rm(folder, { recursive: true })
+      await rm(`${folder}-int4`, { recursive: true, force: true })
     })
   })
 
