@@ -66,8 +66,11 @@ function gateOf(): { promise: Promise<void>; resolve: () => void } {
   return { promise, resolve }
 }
 
+/** One that only helped to compile is closed by then. */
+const inUse = (): Device | undefined => devices.filter(({ open }) => open).at(-1)
+
 /** The device in use is gone at once. */
-const lose = (): void => devices.at(-1)?.gpu.destroy()
+const lose = (): void => inUse()?.gpu.destroy()
 
 const failOpening = (): unknown =>
   opening.mockRejectedValueOnce(new GpuError('no-adapter', 'There is no adapter today.'))
@@ -169,7 +172,7 @@ describe('lost', () => {
     await steps(4)
     // No buffer can be both.
     const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.STORAGE
-    devices.at(-1)?.gpu.createBuffer({ label: 'wrong', size: 16, usage })
+    inUse()?.gpu.createBuffer({ label: 'wrong', size: 16, usage })
     expect((await running).ids).toEqual(expected)
     expect(engine.stats.restarts).toBe(restarts + 1)
   })
@@ -231,6 +234,7 @@ describe('opening again', () => {
     for (const error of await Promise.all(running)) expect(error.code).toBe('closed')
     gate.resolve()
     await closing
-    expect(devices.slice(first).map((device) => device.open)).toEqual([false, false])
+    expect(devices.length).toBeGreaterThan(first + 1)
+    expect(devices.slice(first).filter(({ open }) => open)).toEqual([])
   })
 })

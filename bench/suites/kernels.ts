@@ -49,9 +49,12 @@ const MOST_DISPATCHES = 4096
 export function engineTuning(kernel: Kernel, shape: Shape, device: Device): Tuning {
   const kept = readTunings(device, () => undefined)
   const { one, several } = new Tunings(device.caps, kept).of(kernel, shape)
-  const forms = formsOf(kernel, shape)
-  const isOne = shape.batch === forms.one.batch && shape.tileRows === forms.one.tileRows
-  return isOne ? one : several
+  const valid = tunings(kernel, shape, device.caps)
+  const fits = (tuning: Tuning): boolean =>
+    valid.some((other) => Object.entries(tuning).every(([name, value]) => other[name] === value))
+  // Many rows are not always many rows of a sequence: attention's tiles may have one each.
+  const isOne = shape.batch === formsOf(kernel, shape).one.batch
+  return !isOne && fits(several) ? several : one
 }
 
 /** What to time: the engine's tuning, or each valid one. */
