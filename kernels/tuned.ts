@@ -51,6 +51,7 @@ export const formsOf = <S extends Shape, T extends Tuning>(
 export interface Asked {
   readonly kernel: Kernel
   readonly shape: Shape
+  readonly forms: Forms<Tuning>
   /** In a kept tuning, not in the sound one. */
   readonly isKept: boolean
 }
@@ -69,14 +70,18 @@ export class Tunings {
   /** Throws when the device can run none. */
   of<S extends Shape, T extends Tuning>(kernel: Kernel<S, T>, shape: S): Forms<T> {
     const key = tuningKey(kernel, shape)
+    // Every layer asks for the same: what is kept is looked for and fingerprinted once.
+    const known = this.asked.get(key)
+    if (known) return known.forms as Forms<T>
     const kept = this.#keptFor(kernel, shape, key)
-    this.asked.set(key, { kernel: kernel as unknown as Kernel, shape, isKept: kept !== null })
-    if (kept) return kept
     const shapes = formsOf(kernel, shape)
-    return {
+    const forms = kept ?? {
       one: defaultTuning(kernel, shapes.one, this.#caps),
       several: defaultTuning(kernel, shapes.several, this.#caps),
     }
+    const asked = { kernel: kernel as unknown as Kernel, shape, forms, isKept: kept !== null }
+    this.asked.set(key, asked)
+    return forms
   }
 
   #keptFor<S extends Shape, T extends Tuning>(

@@ -1,6 +1,6 @@
 /** Root-mean-square norm of rows, left in eight bits; see rms-norm-int8.wgsl. */
 import { defineKernel, roundUp } from '../kernel.ts'
-import { reduceFragment, validSubgroup } from '../lib/fragments.ts'
+import { reduceFragment } from '../lib/fragments.ts'
 import { int8RowWords, packInt8Row } from '../lib/int8-rows.ts'
 import { type RmsNormTuning, rmsNorm } from './rms-norm.ts'
 
@@ -21,11 +21,7 @@ export const rmsNormInt8 = defineKernel<RmsNormInt8Shape, RmsNormTuning>({
   }),
   dispatch: ({ rows }) => [rows],
   tune: rmsNorm.tune,
-  valid: (_, { WG, SUBGROUP }, caps) =>
-    WG <= caps.maxInvocations &&
-    validSubgroup(SUBGROUP, caps) &&
-    (SUBGROUP === 0 || caps.subgroupMin <= WG) &&
-    (WG > 8 || (SUBGROUP === 1 && caps.software && WG === caps.subgroupMin)),
+  valid: (one, tuning, caps) => rmsNorm.valid?.(asFloats(one), tuning, caps) ?? true,
   inputs(one, random) {
     const { x, weight, source } = rmsNorm.inputs(asFloats(one), random)
     const y = new Uint32Array(one.rows * int8RowWords(one.columns))
