@@ -1,4 +1,4 @@
-/** Every kernel × case × tuning matches its oracle on the adapter at hand, with its features and without them. */
+/** Every kernel × case, in its default tuning and some others, matches its oracle on the adapter at hand, with its features and without them. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Device } from './gpu/device.ts'
 import { Pipelines } from './gpu/pipeline.ts'
