@@ -10,7 +10,7 @@ import type { RotaryConfig } from './rotary-config.ts'
 import type { TensorNames } from './tensor-names.ts'
 import { badKey } from './validate.ts'
 
-export type Activation = 'silu' | 'gelu' | 'gelu-tanh'
+export type Activation = 'silu' | 'gelu' | 'gelu-tanh' | 'relu'
 
 /** How one layer attends. */
 export interface LayerAttention {
@@ -18,6 +18,8 @@ export interface LayerAttention {
   readonly window: number | null
   /** null: queries and keys are not turned. */
   readonly rotary: RotaryConfig | null
+  /** Factor on `attentionScale`; 1 where left out. */
+  readonly scale?: number
 }
 
 /** A mixture of experts in place of the gated MLP (Shazeer et al. 2017). */
@@ -117,14 +119,18 @@ export interface Family {
   readonly tensors: TensorNames
 }
 
-/** The names an activation may have. The three tanh forms are the same function, written differently. */
+/** The names an activation may have. The tanh forms are the same function, written differently. */
 const ACTIVATIONS = {
   silu: 'silu',
   swish: 'silu',
   gelu: 'gelu',
+  gelu_python: 'gelu',
   gelu_new: 'gelu-tanh',
   gelu_fast: 'gelu-tanh',
   gelu_pytorch_tanh: 'gelu-tanh',
+  gelu_python_tanh: 'gelu-tanh',
+  gelu_accurate: 'gelu-tanh',
+  relu: 'relu',
 } as const satisfies Record<string, Activation>
 
 const activationNames = Object.keys(ACTIVATIONS) as (keyof typeof ACTIVATIONS)[]

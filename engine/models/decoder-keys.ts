@@ -108,6 +108,15 @@ export const PLAIN = {
   logitCap: null,
 } as const satisfies Partial<DecoderConfig>
 
+/** For architectures without biases, whatever a config says. */
+export const NO_BIASES = { attentionBias: false, outputBias: false, mlpBias: false } as const
+
+/** `json` with a family's own base of the rotation where it names none. */
+export const assumingTheta = (json: JsonObject, theta: number): JsonObject => ({
+  ...json,
+  rope_theta: json.rope_theta ?? theta,
+})
+
 /** The stated size of a head, or the hidden size shared out; even, since rotation turns pairs. */
 export function headDimOf(stated: number | null, hiddenSize: number, heads: number): number {
   if (stated === null && hiddenSize % heads !== 0) {

@@ -134,6 +134,34 @@ describe('what differs from Llama', () => {
     expect(attention.map(({ rotary }) => rotary?.theta)).toEqual([1e4, 5e5])
   })
 
+  it('GPT-2 divides the scores of each layer by its number where it says so', () => {
+    const { attention } = read('gpt2', { scale_attn_by_inverse_layer_idx: true, n_layer: 3 })
+    expect(attention.map(({ scale = 1 }) => scale)).toEqual([1, 1 / 2, 1 / 3])
+  })
+
+  it('gpt-oss without a rotation has yarn, and families their own base, as in transformers', () => {
+    const none = { rope_theta: null, rope_scaling: null, rope_parameters: null }
+    expect(read('gpt-oss', none).attention[0].rotary).toMatchObject({
+      ...{ kind: 'yarn', theta: 150_000, factor: 32, originalContextLength: 4096, truncate: false },
+    })
+    const theta = (name: keyof typeof CONFIGS) => read(name, none).attention[0].rotary?.theta
+    expect([theta('llama'), theta('mixtral'), theta('smollm3')]).toEqual([1e4, 1e6, 2e6])
+  })
+
+  it('biases that an architecture does not have are not looked for, whatever its config says', () => {
+    const biased = { attention_bias: true, mlp_bias: true }
+    for (const name of ['mistral', 'mixtral', 'phi3'] as const) {
+      expect(read(name, biased)).toMatchObject({ attentionBias: false, outputBias: false })
+    }
+    for (const name of ['mistral', 'phi3', 'qwen2', 'qwen3', 'gemma2', 'olmo2'] as const) {
+      expect(read(name, biased).mlpBias).toBe(false)
+    }
+  })
+
+  it('Gemma 3 has no cap on its scores, whatever its config says', () => {
+    expect(read('gemma3', { attn_logit_softcapping: 50 }).attentionCap).toBeNull()
+  })
+
   it('Gemma and GPT-2 tie the head unless they say otherwise, Llama does not', () => {
     const absent = { tie_word_embeddings: null }
     expect(read('gemma2', absent).tiedHead).toBe(true)
@@ -155,7 +183,11 @@ describe('what is refused', () => {
     ['qwen3-moe', { num_experts: null }, '"num_experts" is null, expected a positive integer'],
     ['phi3', { partial_rotary_factor: 0.1 }, '"partial_rotary_factor" is 0.1, expected a share'],
     ['phi3', { partial_rotary_factor: 1 }, 'expected 8 numbers, one for each pair'],
-    ['gpt2', { scale_attn_by_inverse_layer_idx: true }, 'is true, expected false'],
+    [
+      'gpt2',
+      { scale_attn_by_inverse_layer_idx: true, n_layer: 1e9 },
+      '"n_layer" is 1000000000, expected at most 4096',
+    ],
     ['granite', { logits_scaling: 0 }, '"logits_scaling" is 0, expected a positive number'],
   ]
   it.each(REFUSED)('%s with %j', (name, changes, message) => {

@@ -29,6 +29,7 @@ export function gemmaConfig(
   })
   return {
     ...config,
+    mlpBias: false,
     normOffset: 1,
     normPlacement: 'both',
     embeddingScale: Math.sqrt(config.hiddenSize),

@@ -44,6 +44,8 @@ export const gemma3: Family = {
   config: (json, generation) => ({
     ...gemmaConfig(json, generation, attention(json)),
     queryKeyNorm: 'head',
+    // Norms of queries and keys took its place: transformers reads `attn_logit_softcapping` and does not use it.
+    attentionCap: null,
   }),
   tensors: modelNames((path) => ({
     ...gemmaNormNames(path),

@@ -1,10 +1,10 @@
 /** gpt-oss: attention sinks, windows in every other layer, and experts with biases and a clamped SwiGLU. */
 import { z } from 'zod'
 import type { Family } from './config.ts'
-import { decoderConfig } from './decoder-keys.ts'
+import { assumingTheta, decoderConfig } from './decoder-keys.ts'
 import { chosenExperts } from './expert-keys.ts'
 import { attentionByType, windowOf } from './layer-types.ts'
-import { parseRotary } from './rotary-config.ts'
+import { hasRotation, parseRotary } from './rotary-config.ts'
 import { attentionNames, modelNames, preNormNames } from './tensor-names.ts'
 import { flagOr, positiveInteger, positiveNumber, validate } from './validate.ts'
 
@@ -19,12 +19,25 @@ const schema = z.object({
   swiglu_limit: orElse(7),
 })
 
+/** What transformers assumes where a config states no rotation, or no base. */
+const ROTATION = {
+  rope_type: 'yarn',
+  factor: 32,
+  beta_fast: 32,
+  beta_slow: 1,
+  truncate: false,
+  original_max_position_embeddings: 4096,
+}
+const THETA = 150_000
+
 export const gptOss: Family = {
   name: 'gpt-oss',
   architectures: ['GptOssForCausalLM'],
   config(json, generation) {
     const read = validate(schema, json, 'config.json')
-    const rotary = parseRotary(json)
+    const rotary = parseRotary(
+      assumingTheta(hasRotation(json) ? json : { ...json, rope_parameters: ROTATION }, THETA),
+    )
     return {
       ...decoderConfig(json, generation, {
         attention: attentionByType(json, ['sliding_attention', 'full_attention'], (type) => ({

@@ -1,10 +1,12 @@
 /** GPT-2: LayerNorm, learned positions, a plain MLP, and weights as [inputs, outputs]. */
 import { z } from 'zod'
-import { activation, type Family } from './config.ts'
+import { activation, type DecoderConfig, type Family } from './config.ts'
 import { headDimOf, PLAIN, specialIds } from './decoder-keys.ts'
 import { badKey, flagOr, positiveInteger, positiveNumber, validate } from './validate.ts'
 
 const FILE = 'config.json'
+/** So that a config that claims a billion layers costs nothing. */
+const MOST_LAYERS = 4096
 const schema = z.object({
   n_embd: positiveInteger,
   n_layer: positiveInteger,
@@ -19,14 +21,27 @@ const schema = z.object({
   scale_attn_by_inverse_layer_idx: flagOr(false),
 })
 
+/** Every layer alike, or the scores of layer `i` divided by i + 1. */
+function attention(layers: number, isByLayer: boolean): DecoderConfig['attention'] {
+  const all = { window: null, rotary: null }
+  if (!isByLayer) return [all]
+  if (layers > MOST_LAYERS) {
+    throw badKey(
+      FILE,
+      'n_layer',
+      layers,
+      `at most ${MOST_LAYERS} with scale_attn_by_inverse_layer_idx`,
+    )
+  }
+  const others = Array.from({ length: layers - 1 }, (_, i) => ({ ...all, scale: 1 / (i + 2) }))
+  return [all, ...others]
+}
+
 export const gpt2: Family = {
   name: 'gpt2',
   architectures: ['GPT2LMHeadModel'],
   config(json, generation) {
     const read = validate(schema, json, FILE)
-    if (read.scale_attn_by_inverse_layer_idx) {
-      throw badKey(FILE, 'scale_attn_by_inverse_layer_idx', true, 'false: it is not supported')
-    }
     const headDim = headDimOf(null, read.n_embd, read.n_head)
     return {
       ...PLAIN,
@@ -42,7 +57,7 @@ export const gpt2: Family = {
       normEps: read.layer_norm_epsilon,
       activation: read.activation_function,
       mlp: 'plain',
-      attention: [{ window: null, rotary: null }],
+      attention: attention(read.n_layer, read.scale_attn_by_inverse_layer_idx),
       rotaryDimensions: headDim,
       learnedPositions: true,
       attentionScale: read.scale_attn_weights ? headDim ** -0.5 : 1,

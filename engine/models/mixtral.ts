@@ -1,7 +1,7 @@
 /** Mixtral: Mistral with a mixture of experts in every layer. */
 import { z } from 'zod'
 import type { Family } from './config.ts'
-import { decoderConfig } from './decoder-keys.ts'
+import { assumingTheta, decoderConfig, NO_BIASES } from './decoder-keys.ts'
 import { chosenExperts } from './expert-keys.ts'
 import { slidingWindow } from './layer-types.ts'
 import { parseRotary } from './rotary-config.ts'
@@ -14,6 +14,9 @@ const schema = z.object({
   intermediate_size: positiveInteger,
 })
 
+/** The base that transformers assumes. */
+const THETA = 1_000_000
+
 export const mixtral: Family = {
   name: 'mixtral',
   architectures: ['MixtralForCausalLM'],
@@ -21,8 +24,11 @@ export const mixtral: Family = {
     const read = validate(schema, json, 'config.json')
     return {
       ...decoderConfig(json, generation, {
-        attention: [{ window: slidingWindow(json), rotary: parseRotary(json) }],
+        attention: [
+          { window: slidingWindow(json), rotary: parseRotary(assumingTheta(json, THETA)) },
+        ],
       }),
+      ...NO_BIASES,
       experts: {
         ...chosenExperts(read.num_experts_per_tok, 'num_local_experts', read.num_local_experts),
         intermediateSize: read.intermediate_size,

@@ -8,6 +8,7 @@ export const olmo2: Family = {
   architectures: ['Olmo2ForCausalLM'],
   config: (json, generation) => ({
     ...decoderConfig(json, generation),
+    mlpBias: false,
     normPlacement: 'after',
     queryKeyNorm: 'all',
   }),

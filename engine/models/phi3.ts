@@ -1,6 +1,6 @@
 /** Phi-3 and Phi-4: Llama with fused projections, a part of each head turned, and longrope in the long ones. */
-import type { Family } from './config.ts'
-import { decoderConfig } from './decoder-keys.ts'
+import type { DecoderConfig, Family } from './config.ts'
+import { decoderConfig, NO_BIASES } from './decoder-keys.ts'
 import { slidingWindow } from './layer-types.ts'
 import { parseRotary } from './rotary-config.ts'
 import { modelNames, preNormNames } from './tensor-names.ts'
@@ -13,9 +13,8 @@ export const phi3: Family = {
   architectures: ['Phi3ForCausalLM'],
   config(json, generation) {
     const rotary = parseRotary(json)
-    const config = decoderConfig(json, generation, {
-      attention: [{ window: slidingWindow(json), rotary }],
-    })
+    const attention: DecoderConfig['attention'] = [{ window: slidingWindow(json), rotary }]
+    const config = { ...decoderConfig(json, generation, { attention }), ...NO_BIASES }
     if (rotary.kind !== 'longrope') return config
     const pairs = config.rotaryDimensions / 2
     for (const [name, factors] of [

@@ -39,6 +39,7 @@ export const qwen2: Family = {
   architectures: ['Qwen2ForCausalLM'],
   config: (json, generation) => ({
     ...decoderConfig(json, generation, { attention: qwenAttention(json) }),
+    mlpBias: false,
     attentionBias: true,
     outputBias: false,
   }),

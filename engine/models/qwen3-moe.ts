@@ -49,6 +49,7 @@ export const qwen3Moe: Family = {
         attention: [{ window: optionalWindow(json), rotary: parseRotary(json) }],
       }),
       queryKeyNorm: 'head',
+      mlpBias: false,
       sparse: sparseLayers(json),
       experts: {
         ...chosenExperts(read.num_experts_per_tok, key, count),

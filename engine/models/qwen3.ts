@@ -15,6 +15,7 @@ export const qwen3: Family = {
   architectures: ['Qwen3ForCausalLM'],
   config: (json, generation) => ({
     ...decoderConfig(json, generation, { attention: qwenAttention(json) }),
+    mlpBias: false,
     queryKeyNorm: 'head',
   }),
   tensors: modelNames((path) => ({

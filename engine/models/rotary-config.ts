@@ -42,7 +42,7 @@ export type RotaryConfig =
     }
 
 const FILE = 'config.json'
-const KINDS = ['default', 'linear', 'llama3', 'yarn', 'longrope'] as const
+const KINDS = ['default', 'linear', 'dynamic', 'llama3', 'yarn', 'longrope'] as const
 /** What transformers assumes when a config names no base. */
 const DEFAULT_THETA = 10_000
 
@@ -88,6 +88,10 @@ export function parseRotary(json: JsonObject, layerType?: string): RotaryConfig 
   switch (kind) {
     case 'default':
       return { kind, theta }
+    case 'dynamic':
+      // Other frequencies only beyond max_position_embeddings, which is as far as a context goes here.
+      validate(linearSchema, rope, FILE, [key])
+      return { kind: 'default', theta }
     case 'linear':
       return { kind, theta, factor: validate(linearSchema, rope, FILE, [key]).factor }
     case 'llama3':
@@ -119,6 +123,10 @@ function rotationOf(json: JsonObject, layerType?: string): { rope: JsonObject; k
   const expected = layerType === undefined ? 'one rotation for all layers' : `"${layerType}"`
   throw badKey(FILE, `${key}.${nested}`, rope[nested], expected)
 }
+
+/** Whether a rotation is stated, beyond its base. */
+export const hasRotation = ({ rope_scaling, rope_parameters }: JsonObject): boolean =>
+  isSet(rope_scaling) || isSet(rope_parameters)
 
 /** Whether each type of layer has a rotation of its own. */
 export function hasRotationByType(json: JsonObject): boolean {

@@ -197,8 +197,8 @@ describe('parseRotary', () => {
   const llama3 = { rope_type: 'llama3', ...llama31 }
   const REFUSED: Record<string, [JsonObject, string]> = {
     'an unknown type': [
-      { rope_scaling: { rope_type: 'dynamic' } },
-      'config.json: "rope_scaling.rope_type" is "dynamic", expected one of default, linear, llama3, yarn, longrope',
+      { rope_scaling: { rope_type: 'ntk' } },
+      'config.json: "rope_scaling.rope_type" is "ntk", expected one of default, linear, dynamic, llama3, yarn, longrope',
     ],
     'a type that is no text': [{ rope_scaling: { type: 3 } }, '"rope_scaling.rope_type" is 3'],
     'no factor': [

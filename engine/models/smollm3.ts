@@ -2,13 +2,15 @@
 import { z } from 'zod'
 import type { JsonObject } from '../weights/json.ts'
 import type { DecoderConfig, Family } from './config.ts'
-import { decoderConfig } from './decoder-keys.ts'
+import { assumingTheta, decoderConfig } from './decoder-keys.ts'
 import { attentionByType, optionalWindow } from './layer-types.ts'
 import { llama } from './llama.ts'
 import { parseRotary } from './rotary-config.ts'
 import { badKey, positiveInteger, validate } from './validate.ts'
 
 const FILE = 'config.json'
+/** The base that transformers assumes. */
+const THETA = 2_000_000
 const schema = z.object({
   num_hidden_layers: positiveInteger,
   no_rope_layer_interval: positiveInteger.nullish().transform((value) => value ?? 4),
@@ -30,7 +32,7 @@ function rotates(json: JsonObject): readonly (0 | 1)[] {
 }
 
 function attention(json: JsonObject): DecoderConfig['attention'] {
-  const rotary = parseRotary(json)
+  const rotary = parseRotary(assumingTheta(json, THETA))
   const window = optionalWindow(json)
   const isRotated = rotates(json)
   const pattern = isRotated.map((is) =>

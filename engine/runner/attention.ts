@@ -70,9 +70,11 @@ export class Attention {
   async attend(): Promise<Stage[]> {
     const layer = this.#layer
     const { buffers, sequences, sizes, config } = this.#parts
-    const { heads, kvHeads, headDim, attentionScale: scale } = config
+    const { heads, kvHeads, headDim, attentionScale } = config
     const { kv, pagesPerSequence: pages } = sizes
-    const window = attentionAt(config, this.#index).window ?? 0
+    const own = attentionAt(config, this.#index)
+    const window = own.window ?? 0
+    const scale = attentionScale * (own.scale ?? 1)
     const shape = {
       ...{ batch: 1, tiles: 1, tileRows: 1, heads, kvHeads, headDim, scale, kv, pages, spans: 1 },
       window,

@@ -20,7 +20,7 @@ type Buffers = Readonly<Record<string, GPUBuffer>>
 
 /** What becomes of a linear layer's products. */
 export interface Output {
-  readonly output: 'plain' | 'scaled' | 'capped' | 'silu' | 'gelu' | 'gelu-tanh'
+  readonly output: 'plain' | 'scaled' | 'capped' | 'silu' | 'gelu' | 'gelu-tanh' | 'relu'
   readonly factor: number
   readonly cap: number
 }

@@ -18,4 +18,5 @@ export const EXACT: Record<ActivationName, (v: number) => number> = {
   silu: (v) => v / (1 + Math.exp(-v)),
   gelu: (v) => 0.5 * v * (1 + erf(v / Math.SQRT2)),
   'gelu-tanh': (v) => 0.5 * v * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (v + 0.044715 * v ** 3))),
+  relu: (v) => Math.max(v, 0),
 }

@@ -17,6 +17,7 @@ export const activations = {
   silu: file('./activate-silu.wgsl'),
   gelu: file('./activate-gelu.wgsl'),
   'gelu-tanh': file('./activate-gelu-tanh.wgsl'),
+  relu: file('./activate-relu.wgsl'),
 } as const satisfies Record<string, Fragment>
 
 export type ActivationName = keyof typeof activations
@@ -68,6 +69,7 @@ export const outputs = {
   silu: [activations.silu, file('./output-activated.wgsl')],
   gelu: [activations.gelu, file('./output-activated.wgsl')],
   'gelu-tanh': [activations['gelu-tanh'], file('./output-activated.wgsl')],
+  relu: [activations.relu, file('./output-activated.wgsl')],
 } as const satisfies Record<string, readonly Fragment[]>
 
 export type OutputName = keyof typeof outputs

@@ -76,6 +76,7 @@ export const gateUp = defineKernel<GateUpShape, MatmulTuning>({
     { ...shape('affine4/32/f16', 5, 256, 96), x: 'int8' },
     shape('f16', 2, 130, 40, 'gelu'),
     shape('bf16', 1, 66, 64, 'gelu-tanh'),
+    shape('f32', 2, 6, 33, 'relu'),
     { ...shape('f32', 1, 64, 64), start: 32, stride: 64 },
   ],
   bench: {
