@@ -180,9 +180,10 @@ export class Runner {
     this.#device.check()
     const woke = performance.now()
     const { sequences, sizes } = this.#parts
-    const expected = this.#clock.expected(last.kind) ?? 0
+    const expected = this.#clock.expected(last.kind)
     const bytes = latestWords(sizes) * READBACKS * 4
-    const data = await readMapped(this.#device, sequences.readbacks[last.ring]!, bytes, expected)
+    const readback = sequences.readbacks[last.ring]!
+    const data = await readMapped(this.#device, readback, bytes, first.at, expected)
     const took = this.#clock.done(last.kind, first.at, performance.now() - woke, steps.length)
     this.busy += took * steps.length
     const history = new Uint32Array(data)
@@ -197,7 +198,7 @@ export class Runner {
     const words = latestWords(sizes)
     const { vocabularySize: vocabulary } = config
     const read = (buffer: GPUBuffer, count: number): Promise<ArrayBuffer> =>
-      readMapped(this.#device, buffer, count * 4, 0)
+      readMapped(this.#device, buffer, count * 4, performance.now(), 0)
     const { picks } = used
     const details = used.wantsDetails
       ? new Uint32Array(await read(sequences.detailReadbacks[ring]!, picks * DETAIL_WORDS))

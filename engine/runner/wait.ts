@@ -1,9 +1,9 @@
 /**
  * Waiting for the GPU. Dawn's Node binding polls the event loop at full speed while a map is pending, which takes a core
- * from a CPU adapter; so sleep until shortly before a step should end, and only then map. A step that takes longer than
- * expected is looked after now and then, not all the time.
+ * from a CPU adapter; so sleep until shortly before a step should end, and from then on look whether it has every so often.
+ * The next step is under way by then, so that seeing the end of this one a little late costs nothing.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import { type Device, GpuError } from '../../kernels/index.ts'
 
 /** Of the expected time, slept before polling. */
@@ -13,12 +13,12 @@ const SHORTEST = 2
 const LONGEST = 500
 /** A step that was done this soon after waking was overslept, ms. */
 const AT_ONCE = 0.5
-/** Of the expected time, polled at a stretch and slept in between, once a step is late. */
-const LOOK = 0.03
-const PAUSE = 0.05
-/** The same for waits that nobody can guess, ms. */
-const LONG_LOOK = 2
-const LONG_PAUSE = 15
+/** Steps expected to take less are polled without a pause: a timer is too coarse for them, ms. */
+const SHORT = 4
+/** Of the time since the launch, slept between two looks, within these bounds, ms. */
+const PAUSE = 0.02
+const SHORTEST_PAUSE = 1
+const LONGEST_PAUSE = 15
 /** How fast an estimate follows. */
 const WEIGHT = 0.3
 
@@ -56,24 +56,29 @@ export class StepClock {
   }
 }
 
-/** Maps `buffer` and copies `bytes` out of it; `expected` ms is what the work before it takes. Throws GpuError. */
+/**
+ * Maps `buffer` and copies `bytes` out of it, once the work that writes it is done. Throws GpuError.
+ * @param at when that work was launched
+ * @param expected milliseconds that it takes; undefined where nobody knows
+ */
 export async function readMapped(
   device: Device,
   buffer: GPUBuffer,
   bytes: number,
-  expected: number,
+  at: number,
+  expected: number | undefined,
 ): Promise<ArrayBuffer> {
   const size = Math.ceil(bytes / 4) * 4
-  await mapped(device, buffer, size, Math.max(1, expected * LOOK), expected * PAUSE)
+  await mapped(device, buffer, size, at, expected)
   const data = buffer.getMappedRange(0, size).slice(0, bytes)
   buffer.unmap()
   device.check()
   return data
 }
 
-/** Waits for what was submitted before, which writes to `mark`, for seconds perhaps: looks now and then. Throws GpuError. */
+/** Waits for what was submitted before, which writes to `mark`, for seconds perhaps. Throws GpuError. */
 export async function passed(device: Device, mark: GPUBuffer): Promise<void> {
-  await mapped(device, mark, 4, LONG_LOOK, LONG_PAUSE)
+  await mapped(device, mark, 4, performance.now(), undefined)
   mark.unmap()
   device.check()
 }
@@ -82,11 +87,12 @@ async function mapped(
   device: Device,
   buffer: GPUBuffer,
   size: number,
-  look: number,
-  pause: number,
+  at: number,
+  expected: number | undefined,
 ): Promise<void> {
   try {
-    await mapWithPauses(buffer, size, look, pause)
+    if (expected !== undefined && expected < SHORT) await buffer.mapAsync(GPUMapMode.READ, 0, size)
+    else await mapWithPauses(buffer, size, at)
   } catch (error) {
     // A failed device says more than the map that failed with it.
     device.check()
@@ -96,25 +102,23 @@ async function mapped(
 }
 
 /** A pending map can be taken back; nothing else stops the polling. */
-async function mapWithPauses(
-  buffer: GPUBuffer,
-  size: number,
-  look: number,
-  pause: number,
-): Promise<void> {
+async function mapWithPauses(buffer: GPUBuffer, size: number, at: number): Promise<void> {
   for (;;) {
     const mapped = buffer.mapAsync(GPUMapMode.READ, 0, size)
-    if (pause < 1) return mapped
-    const timer = new AbortController()
-    const late = sleep(look, true, { signal: timer.signal }).catch(() => false)
-    const isLate = await Promise.race([mapped.then(() => false), late]).finally(() => timer.abort())
-    if (!isLate) return
+    // The binding looks once a turn: at the end of the second it has seen a step that was done.
+    const isDone = await Promise.race([
+      mapped.then(() => true),
+      turn(false).then(() => turn(false)),
+    ])
+    if (isDone) return
     const given = mapped.then(
       () => true,
       () => false,
     )
     buffer.unmap()
     // It may have come through in the same turn; then it was unmapped just now, and is mapped anew at once.
-    if (!(await given)) await sleep(pause)
+    if (await given) continue
+    const pause = (performance.now() - at) * PAUSE
+    await sleep(Math.min(Math.max(pause, SHORTEST_PAUSE), LONGEST_PAUSE))
   }
 }
