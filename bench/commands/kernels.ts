@@ -37,7 +37,7 @@ export async function kernelsPart(options: KernelsOptions): Promise<Part> {
   say(
     '\nEvery output was checked against its oracle. Milliseconds are those of a dispatch, its own cost included, of many in a\n' +
       'submit. Weights and KV caches came in turn from copies that no cache holds (at most 256 copies of a small one).\n' +
-      '% of probes: time that the slower of reads and multiply-adds must take, over the median.',
+      '% of probes: time that the slower of reads and multiply-adds must take, over the median; at best: over the fastest, as the probes are.',
   )
   for (const failure of suite.failures) say(`\nNO FIGURE: ${failure}`)
   const { adapter, driver, figures, failures, probes, rows } = suite

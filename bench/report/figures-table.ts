@@ -5,11 +5,12 @@ import { brief, table } from './table.ts'
 
 export function kernelTable(rows: readonly KernelRow[]): string {
   return table(
-    ['kernel', 'min ms', 'median', 'max', 'GB/s', 'GFLOP/s', '% of probes'],
-    rows.map(({ name, ms, bandwidth, arithmetic, ofRoofline }) => [
+    ['kernel', 'min ms', 'median', 'max', 'GB/s', 'GFLOP/s', '% of probes', 'at best'],
+    rows.map(({ name, ms, bandwidth, arithmetic, ofRoofline, atBest }) => [
       name,
       ...[ms.min, ms.median, ms.max, bandwidth, arithmetic].map(brief),
       ofRoofline.toFixed(1),
+      atBest.toFixed(1),
     ]),
   )
 }

@@ -39,6 +39,8 @@ export interface KernelRow {
   readonly arithmetic: number
   /** Of what the probes allow: the time of the roofline over the median time, in percent. */
   readonly ofRoofline: number
+  /** The same of the fastest repeat: the probes are the fastest of theirs, too. */
+  readonly atBest: number
   readonly copies: number
 }
 
@@ -125,6 +127,7 @@ export async function timeKernel(
       bandwidth: mapSpread(ms, (one) => bytes / one / 1e6).median,
       arithmetic: mapSpread(ms, (one) => flops / one / 1e6).median,
       ofRoofline: (probes.floor(bytes, flops) / ms.median) * 100,
+      atBest: (probes.floor(bytes, flops) / ms.min) * 100,
       copies: rotation.copies.length,
     }
   } finally {

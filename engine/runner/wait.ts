@@ -3,8 +3,8 @@
  * from a CPU adapter; so sleep until shortly before a step should end, and from then on look whether it has every so often.
  * The next step is under way by then, so that seeing the end of this one a little late costs nothing.
  */
-import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
-import { type Device, GpuError } from '../../kernels/index.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Device, GpuError, mapSparing } from '../../kernels/index.ts'
 
 /** Of the expected time, slept before polling. */
 const ASLEEP = 0.88
@@ -15,10 +15,6 @@ const LONGEST = 500
 const AT_ONCE = 0.5
 /** Steps expected to take less are polled without a pause: a timer is too coarse for them, ms. */
 const SHORT = 4
-/** Of the time since the launch, slept between two looks, within these bounds, ms. */
-const PAUSE = 0.02
-const SHORTEST_PAUSE = 1
-const LONGEST_PAUSE = 15
 /** How fast an estimate follows. */
 const WEIGHT = 0.3
 
@@ -92,33 +88,11 @@ async function mapped(
 ): Promise<void> {
   try {
     if (expected !== undefined && expected < SHORT) await buffer.mapAsync(GPUMapMode.READ, 0, size)
-    else await mapWithPauses(buffer, size, at)
+    else await mapSparing(buffer, size, at)
   } catch (error) {
     // A failed device says more than the map that failed with it.
     device.check()
     const message = error instanceof Error ? error.message : String(error)
     throw new GpuError('lost', `A result could not be read back: ${message}`, { cause: error })
-  }
-}
-
-/** A pending map can be taken back; nothing else stops the polling. */
-async function mapWithPauses(buffer: GPUBuffer, size: number, at: number): Promise<void> {
-  for (;;) {
-    const mapped = buffer.mapAsync(GPUMapMode.READ, 0, size)
-    // The binding looks once a turn: at the end of the second it has seen a step that was done.
-    const isDone = await Promise.race([
-      mapped.then(() => true),
-      turn(false).then(() => turn(false)),
-    ])
-    if (isDone) return
-    const given = mapped.then(
-      () => true,
-      () => false,
-    )
-    buffer.unmap()
-    // It may have come through in the same turn; then it was unmapped just now, and is mapped anew at once.
-    if (await given) continue
-    const pause = (performance.now() - at) * PAUSE
-    await sleep(Math.min(Math.max(pause, SHORTEST_PAUSE), LONGEST_PAUSE))
   }
 }
