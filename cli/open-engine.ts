@@ -22,6 +22,7 @@ export type Hub = Pick<
 >
 
 export interface Parts {
+  importGguf: typeof import('../engine/index.ts').importGguf
   quantizeModel: typeof import('../engine/index.ts').quantizeModel
   openEngine(model: string | undefined, options: LoadOptions): Promise<CliEngine>
   /** @param choice as `--adapter` takes it; absent: what the environment says */
@@ -39,6 +40,10 @@ export const parts: Parts = {
   async openEngine(model, options) {
     const { Engine } = await import('../engine/index.ts')
     return Engine.load(model, options)
+  },
+  async importGguf(...all) {
+    const { importGguf } = await import('../engine/index.ts')
+    return importGguf(...all)
   },
   async quantizeModel(...all) {
     const { quantizeModel } = await import('../engine/index.ts')

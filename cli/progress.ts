@@ -1,11 +1,11 @@
 /** Progress of long work on stderr: bars on a terminal, a few plain lines elsewhere (a log is no place for a bar). */
 import { MultiBar, type SingleBar } from 'cli-progress'
 import type { Progress as LoadProgress } from '../engine/api.ts'
-import type { QuantizeProgress } from '../engine/index.ts'
+import type { ImportProgress, QuantizeProgress } from '../engine/index.ts'
 import { duration } from './duration.ts'
 import { type Io, note } from './io.ts'
 
-type Progress = LoadProgress | QuantizeProgress
+type Progress = LoadProgress | QuantizeProgress | ImportProgress
 
 export interface ProgressReport {
   report(progress: Progress): void
@@ -23,6 +23,7 @@ const VERB = {
   weights: 'Loading weights',
   pipelines: 'Compiling kernels',
   quantize: 'Quantizing weights',
+  import: 'Importing weights',
 }
 
 function label(progress: Progress): string {

@@ -14,6 +14,12 @@
 export type * from './api.ts'
 export { Engine } from './engine.ts'
 export { EngineError, type ErrorCode } from './errors.ts'
+export {
+  type ImportedGguf,
+  type ImportGgufOptions,
+  type ImportProgress,
+  importGguf,
+} from './import-gguf.ts'
 export type { LogitsResult } from './logits.ts'
 export {
   type QuantizedModel,

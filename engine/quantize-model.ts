@@ -2,14 +2,13 @@
  * Quantizes a model into a folder of its own: what `quantize` does on load, done once and kept. The folder appears under
  * its name when it is whole.
  */
-import { copyFile, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { copyFile, readdir, writeFile } from 'node:fs/promises'
 import { extname, join, resolve } from 'node:path'
 import { Device, Pipelines } from '../kernels/index.ts'
 import type { LoadOptions, Progress, QuantizeType } from './api.ts'
-import { EngineError } from './errors.ts'
 import { toEngineError } from './failures.ts'
-import { withLock } from './hub/index.ts'
 import { findModel, type ModelFiles } from './model-files.ts'
+import { newFolder } from './new-folder.ts'
 import { checkStorable, readQuantize } from './weights/quantization.ts'
 import { quantizedConfig, writeQuantized } from './weights/quantized-checkpoint.ts'
 
@@ -71,50 +70,14 @@ export async function quantizeModel(
         : {}),
     })
     const folder = resolve(target)
-    await checkTarget(folder, files.folder, options.force ?? false)
-    return await withLock(`${folder}.lock`, signal, async () => {
-      const partial = `${folder}.partial`
-      await rm(partial, { recursive: true, force: true })
-      await mkdir(partial, { recursive: true })
-      try {
-        const facts = await fill(partial, files, quantize, options)
-        await putInPlace(partial, folder)
-        return { ...facts, folder }
-      } finally {
-        await rm(partial, { recursive: true, force: true })
-      }
-    })
+    const force = options.force ?? false
+    return await newFolder(folder, { force, signal, source: files.folder }, async (partial) => ({
+      ...(await fill(partial, files, quantize, options)),
+      folder,
+    }))
   } catch (error) {
     throw toEngineError(error)
   }
-}
-
-/** Throws EngineError('bad_request') unless the folder may be made, or replaced. */
-async function checkTarget(folder: string, source: string, force: boolean): Promise<void> {
-  const refuse = (why: string): EngineError =>
-    new EngineError('bad_request', `${folder} ${why}`, { param: 'target' })
-  if (folder === resolve(source)) throw refuse('is the model itself; name another folder.')
-  const names = await readdir(folder).catch((error: NodeJS.ErrnoException): string[] => {
-    if (error.code === 'ENOENT') return []
-    throw refuse(`cannot be used (${error.code}); name another folder.`)
-  })
-  if (names.length === 0) return
-  if (!names.includes('config.json')) {
-    throw refuse('is a folder with something other than a model in it; name another one.')
-  }
-  if (!force)
-    throw refuse('is there already; name another folder, or replace it with force (--force).')
-}
-
-async function putInPlace(partial: string, folder: string): Promise<void> {
-  // Renamed first, so that a half-removed folder is never taken for a model.
-  const doomed = `${folder}.removing`
-  await rm(doomed, { recursive: true, force: true })
-  await rename(folder, doomed).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT') throw error
-  })
-  await rename(partial, folder)
-  await rm(doomed, { recursive: true, force: true })
 }
 
 async function fill(

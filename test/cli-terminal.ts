@@ -48,6 +48,19 @@ export function start(args: readonly string[], setting: Setting = {}) {
       options.onProgress?.({ phase: 'weights', done: 1e6, total: 1e6 })
       return engine
     },
+    async importGguf(source, { target = 'imported', ...options } = {}) {
+      options.onProgress?.({ phase: 'import', done: 4e6, total: 4e6 })
+      return {
+        id: target,
+        source,
+        folder: `/models/${target}`,
+        architecture: 'LlamaForCausalLM',
+        weights: 'affine-4bit/32',
+        sourceBytes: 4e6,
+        bytes: 4e6,
+        warnings: [],
+      }
+    },
     async quantizeModel(id, folder, options = {}) {
       options.onProgress?.({ phase: 'quantize', done: 4e6, total: 4e6 })
       const sizes = { sourceBytes: 4e6, bytes: 1e6 }

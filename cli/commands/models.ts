@@ -1,4 +1,4 @@
-/** `illuminator models list | download | info | quantize | remove`: what is in the models folder. */
+/** `illuminator models list | download | info | import | quantize | remove`: what is in the models folder. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Command } from 'commander'
@@ -8,6 +8,7 @@ import { note, write } from '../io.ts'
 import { modelName } from '../options.ts'
 import { createProgress } from '../progress.ts'
 import type { Deps } from '../session.ts'
+import { addImportModel } from './import-model.ts'
 import { addQuantizeModel } from './quantize-model.ts'
 
 interface Flags {
@@ -36,6 +37,7 @@ export function addModels(program: Command, deps: Deps): void {
     .argument('<model>', 'id, as "models list" prints it, or a folder')
     .option('--json', 'print JSON')
     .action((model: string, flags: Flags) => info(deps, model, flags))
+  addImportModel(models, deps)
   addQuantizeModel(models, deps)
   models
     .command('remove')

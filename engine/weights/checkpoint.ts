@@ -192,7 +192,7 @@ function noWeights(folder: string, entries: readonly string[]): EngineError {
   if (gguf) {
     return new EngineError(
       'model',
-      `${folder}: ${gguf} is GGUF, which is not read here. Use the model's safetensors folder (config.json and ${SINGLE}), most often the repository that the GGUF was made from.`,
+      `${folder}: ${gguf} is GGUF. Make a model of it first (illuminator models import FILE.gguf), or use the safetensors folder (config.json and ${SINGLE}) that it was made from.`,
     )
   }
   return new EngineError(

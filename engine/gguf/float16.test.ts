@@ -1,7 +1,7 @@
 /** The exact arithmetic on halves, for every F16. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { exactF16, f16Value as f16, scaleF16 } from './float16.ts'
+import { exactF16, f16Value as f16 } from './float16.ts'
 
 describe('exact halves', () => {
   it('are found for every F16 and no other F32', () => {
@@ -16,17 +16,5 @@ describe('exact halves', () => {
       { numRuns: 2000 },
     )
     for (const value of [65536, Infinity, NaN, 2 ** -25]) expect(exactF16(bitsOf(value))).toBeNull()
-  })
-
-  it('are scaled by powers of two, or refused', () => {
-    fc.assert(
-      fc.property(fc.nat({ max: 0xffff }), fc.constantFrom(3, 7), (half, shift) => {
-        const scaled = scaleF16(half, shift)
-        if (scaled !== null) expect(f16(scaled)).toBe(f16(half) * 2 ** shift)
-        else
-          expect(((half >> 10) & 31) === 31 || Math.abs(f16(half)) * 2 ** shift > 65504).toBe(true)
-      }),
-      { numRuns: 2000 },
-    )
   })
 })

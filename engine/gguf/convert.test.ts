@@ -6,8 +6,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Tokenizer } from '../../tokenizer/index.ts'
 import { encodeGguf, type FixtureGguf, type FixtureGgufTensor } from '../weights/gguf-fixture.ts'
 import { SafetensorsFile } from '../weights/safetensors.ts'
+import { convertGguf } from './convert.ts'
 import { f16Value as f16 } from './float16.ts'
-import { importGguf } from './gguf-import.ts'
+import { llama, metadata, tensor } from './small-llama.ts'
 
 let folder = ''
 beforeAll(async () => {
@@ -15,76 +16,10 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true }))
 
-const TYPES = {
-  F32: [0, 1, 4],
-  F16: [1, 1, 2],
-  Q4_0: [2, 32, 18],
-  Q4_1: [3, 32, 20],
-  Q8_0: [8, 32, 34],
-} as const
-
-/** Rows of repeatable bytes; scales are small normal F16 numbers. */
-function tensor(
-  name: string,
-  type: keyof typeof TYPES,
-  columns: number,
-  rows: number,
-): FixtureGgufTensor {
-  const [id, block, bytes] = TYPES[type]
-  const data = Uint8Array.from(
-    { length: (rows * columns * bytes) / block },
-    (_, i) => (i * 37) % 256,
-  )
-  for (let b = 0; block > 1 && b < data.length; b += bytes)
-    data.set([b % 200, 0x1c, b % 7, 0x98], b)
-  if (type === 'F32')
-    data.set(new Uint8Array(Float32Array.from({ length: rows * columns }, (_, i) => i / 64).buffer))
-  if (type === 'F16') data.fill(0x3c)
-  return { name, shape: rows === 1 ? [columns] : [columns, rows], type: id, data }
-}
-
-const tokens = ['<|end|>', 'a', 'b', 'ab', 'Ġ']
-const metadata = {
-  'general.architecture': ['general.architecture', 8, 'llama'],
-  blocks: ['llama.block_count', 4, 1],
-  context: ['llama.context_length', 4, 128],
-  hidden: ['llama.embedding_length', 4, 32],
-  inner: ['llama.feed_forward_length', 4, 64],
-  heads: ['llama.attention.head_count', 4, 4],
-  kv: ['llama.attention.head_count_kv', 4, 2],
-  eps: ['llama.attention.layer_norm_rms_epsilon', 6, 1e-5],
-  theta: ['llama.rope.freq_base', 6, 10000],
-  eos: ['tokenizer.ggml.eos_token_id', 4, 0],
-  model: ['tokenizer.ggml.model', 8, 'gpt2'],
-  pre: ['tokenizer.ggml.pre', 8, 'gpt-2'],
-  tokens: ['tokenizer.ggml.tokens', 9, { of: 8, items: tokens }],
-  types: ['tokenizer.ggml.token_type', 9, { of: 5, items: [3, 1, 1, 1, 1] }],
-  merges: ['tokenizer.ggml.merges', 9, { of: 8, items: ['a b'] }],
-} as const
-
-function llama(q: keyof typeof TYPES = 'Q4_1'): FixtureGguf & { tensors: FixtureGgufTensor[] } {
-  return {
-    metadata: Object.values(metadata),
-    tensors: [
-      tensor('token_embd.weight', 'Q8_0', 32, 5),
-      tensor('output_norm.weight', 'F32', 32, 1),
-      tensor('blk.0.attn_norm.weight', 'F32', 32, 1),
-      tensor('blk.0.ffn_norm.weight', 'F16', 32, 1),
-      tensor('blk.0.attn_q.weight', q, 32, 32),
-      tensor('blk.0.attn_k.weight', q, 32, 16),
-      tensor('blk.0.attn_v.weight', 'Q4_0', 32, 16),
-      tensor('blk.0.attn_output.weight', 'Q4_1', 32, 32),
-      tensor('blk.0.ffn_gate.weight', 'Q4_1', 32, 64),
-      tensor('blk.0.ffn_up.weight', 'Q4_1', 32, 64),
-      tensor('blk.0.ffn_down.weight', 'Q4_1', 64, 32),
-    ],
-  }
-}
-
 async function convert(file: FixtureGguf): Promise<string> {
   const out = await mkdtemp(join(folder, 'model-'))
   await writeFile(join(out, 'in.gguf'), encodeGguf(file))
-  await importGguf(join(out, 'in.gguf'), out)
+  await convertGguf(join(out, 'in.gguf'), out)
   return out
 }
 
@@ -129,12 +64,16 @@ async function converted(out: string, name: string): Promise<number[]> {
       isF32 ? weight.view.getFloat32(4 * i, true) : f16(weight.view.getUint16(2 * i, true)),
     )
   }
-  const bits = (weight.length * 8) / (scales.length * 16)
-  return Array.from({ length: scales.length * 16 }, (_, i) => {
+  const isWide = scales.info.dtype === 'F32'
+  const count = (scales.length / (isWide ? 4 : 2)) * 32
+  const bits = (weight.length * 8) / count
+  const float = (view: DataView, at: number) =>
+    isWide ? view.getFloat32(at * 4, true) : f16(view.getUint16(at * 2, true))
+  return Array.from({ length: count }, (_, i) => {
     const bit = i * bits
     const code = (weight.view.getUint32((bit >> 5) * 4, true) >>> (bit % 32)) & (2 ** bits - 1)
-    const group = Math.floor(i / 32) * 2
-    return f16(scales.view.getUint16(group, true)) * code + f16(biases.view.getUint16(group, true))
+    const group = Math.floor(i / 32)
+    return float(scales.view, group) * code + float(biases.view, group)
   })
 }
 
@@ -179,6 +118,15 @@ describe('a small llama', () => {
     },
   )
 
+  it('has the same numbers where F16 does not hold a bias', async () => {
+    const file = llama()
+    // 65504, of which -128 times is beyond F16.
+    file.tensors[0]?.data.set([0xff, 0x7b])
+    const out = await convert(file)
+    const found = await converted(out, 'model.embed_tokens')
+    expect(found).toEqual(file.tensors[0] && numbers(file.tensors[0]))
+  })
+
   it('has its config and tokenizer', async () => {
     const out = await convert(llama())
     const config = JSON.parse(await readFile(join(out, 'config.json'), 'utf8'))
@@ -216,33 +164,49 @@ describe('what cannot be carried over', () => {
     [
       'another architecture',
       without('general.architecture', ['general.architecture', 8, 'falcon']),
-      /"falcon" model/,
+      /is a "falcon" model, which is not read; read are llama, granite/,
     ],
     ['a missing key', without('inner'), /no number under llama.feed_forward_length/],
     [
       'another tokenizer',
-      without('model', ['tokenizer.ggml.model', 8, 'llama']),
-      /tokenizer is "llama"/,
+      without('model', ['tokenizer.ggml.model', 8, 'bert']),
+      /tokenizer is "bert", .*--tokenizer/,
     ],
-    ['no tokens', without('tokens'), /tokenizer.ggml.tokens holds undefined/],
+    ['no tokens', without('tokens'), /tokenizer.ggml.tokens is missing/],
+    [
+      'an unknown pre-tokenizer',
+      without('pre', ['tokenizer.ggml.pre', 8, 'klingon']),
+      /pre-tokenizer is "klingon", which is not known \(known: gpt-2,.*--tokenizer/,
+    ],
     [
       'an unknown tensor',
-      withTensor(tensor('blk.0.attn_q.bias', 'F32', 32, 1)),
-      /"blk.0.attn_q.bias", which a llama/,
+      withTensor(tensor('blk.0.attn_sub_norm.weight', 'F32', 32, 1)),
+      /"blk.0.attn_sub_norm.weight" of shape \[32\], which a llama/,
     ],
-    ['scaled rotations', withTensor(tensor('rope_freqs.weight', 'F32', 4, 1)), /scaled rotations/],
     [
-      'a type that would round',
-      withTensor({ name: 'output.weight', shape: [256, 1], type: 14, data: new Uint8Array(210) }),
-      /output.weight is Q6_K/,
+      'biases of some projections only',
+      withTensor(tensor('blk.0.attn_q.bias', 'F32', 32, 1)),
+      /k_proj.bias" is missing/,
+    ],
+    [
+      'a kind of scaled rotations',
+      without('theta', ['llama.rope.scaling.type', 8, 'spiral']),
+      /llama.rope.scaling.type is "spiral"/,
+    ],
+    [
+      'a type that is not read',
+      withTensor({ name: 'output.weight', shape: [256, 1], type: 16, data: new Uint8Array(66) }),
+      /output.weight is IQ2_XXS, which is not read; read are F32, .*Q4_K/,
     ],
   ])('%s', async (_, file, message) => {
     await expect(convert(file)).rejects.toThrow(message)
   })
 
-  it('a scale too large for F16', async () => {
+  it('a scale that is no number', async () => {
     const file = llama()
-    file.tensors[0]?.data.set([0xff, 0x7b])
-    await expect(convert(file)).rejects.toThrow(/token_embd.weight: a block's scale/)
+    file.tensors[0]?.data.set([0xff, 0x7f])
+    await expect(convert(file)).rejects.toThrow(
+      /token_embd.weight \(Q8_0\) has a block whose scale/,
+    )
   })
 })

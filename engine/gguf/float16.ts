@@ -1,24 +1,5 @@
 /** Exact arithmetic on the bits of F16 numbers: an answer that would need rounding is null. */
 
-/** F16 bits times 2^shift, or null where the result is not an F16 (overflow, infinity, NaN). */
-export function scaleF16(bits: number, shift: number): number | null {
-  const sign = bits & 0x8000
-  let exponent = (bits >> 10) & 31
-  let mantissa = bits & 1023
-  if (exponent === 31) return null
-  for (let i = 0; i < shift; i++) {
-    if (exponent > 0) exponent += 1
-    else {
-      mantissa <<= 1
-      if (mantissa >= 1024) {
-        mantissa -= 1024
-        exponent = 1
-      }
-    }
-  }
-  return exponent >= 31 ? null : sign | (exponent << 10) | mantissa
-}
-
 /** The F16 bits of an F32 given as bits, or null where no F16 equals it. */
 export function exactF16(bits: number): number | null {
   const sign = (bits >>> 16) & 0x8000
@@ -34,10 +15,14 @@ export function exactF16(bits: number): number | null {
   return whole & ((1 << shift) - 1) ? null : sign | (whole >> shift)
 }
 
-/** The number that F16 bits stand for (finite ones only). */
+/** The number that F16 bits stand for. */
 export function f16Value(bits: number): number {
   const exponent = (bits >> 10) & 31
   const mantissa = bits & 1023
+  if (exponent === 31) return mantissa ? Number.NaN : bits & 0x8000 ? -Infinity : Infinity
   const size = exponent === 0 ? mantissa / 2 ** 24 : (1 + mantissa / 1024) * 2 ** (exponent - 15)
   return bits & 0x8000 ? -size : size
 }
+
+/** By bits. */
+export const F16_VALUES = Float32Array.from({ length: 1 << 16 }, (_, bits) => f16Value(bits))
