@@ -112,10 +112,14 @@ async function allocate(
     return { sizes, sequences, buffers }
   } catch (error) {
     const isFull = error instanceof GpuError && error.kind === 'out-of-memory'
-    if (!isFull || !mayShrink || sizes.pages === sizes.pagesPerSequence) throw error
+    const isLeast = sizes.groups.every(({ pages, held }) => pages === held)
+    if (!isFull || !mayShrink || isLeast) throw error
     device.memory.freeAllBut('weights')
-    const pages = Math.max(sizes.pagesPerSequence, Math.floor(sizes.pages / 2))
-    return allocate(device, configs, { ...sizes, pages }, mayShrink)
+    const groups = sizes.groups.map((group) => ({
+      ...group,
+      pages: Math.max(group.held, Math.floor(group.pages / 2)),
+    }))
+    return allocate(device, configs, { ...sizes, groups }, mayShrink)
   }
 }
 

@@ -23,7 +23,7 @@ function instantModel(): LoadedModel {
   }
   return {
     open: { runner, device: { close: () => undefined } },
-    sizes: { pages: 8, slots: 2, picks: 4 },
+    sizes: { groups: [{ window: 0, pages: 8, held: 8 }], slots: 2, picks: 4 },
     drafter: 'lookup',
   } as unknown as LoadedModel
 }

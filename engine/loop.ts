@@ -55,8 +55,8 @@ export class Loop {
     this.#model = model
     this.#onTurn = onTurn
     this.#open = model.open
-    const { pages, slots, picks } = model.sizes
-    this.#scheduler = new Scheduler({ pages, slots, picks, drafter: model.drafter })
+    const { groups, slots, picks } = model.sizes
+    this.#scheduler = new Scheduler({ groups, slots, picks, drafter: model.drafter })
   }
 
   get counts(): Scheduler['counts'] {

@@ -42,6 +42,7 @@ export class FakeEngine implements ServedEngine {
     running: 0,
     queued: 0,
     pages: { free: 60, cached: 4, inUse: 0, total: 64 },
+    pageGroups: [{ window: null, free: 60, cached: 4, inUse: 0, total: 64 }],
     prefix: { promptTokens: 0, cachedTokens: 0 },
     preemptions: 0,
     speculation: { drafted: 0, accepted: 0 },

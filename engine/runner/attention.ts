@@ -13,6 +13,9 @@ export class Attention {
   readonly #layer: LayerWeights
   readonly #index: number
   readonly #cache: GPUBuffer
+  /** Of its group of layers. */
+  readonly #rows: GPUBuffer
+  readonly #pageTable: GPUBuffer
 
   constructor(stages: Stages, parts: DecoderParts, layer: LayerWeights, index: number) {
     this.#stages = stages
@@ -20,6 +23,9 @@ export class Attention {
     this.#layer = layer
     this.#index = index
     this.#cache = parts.buffers.kv[index] as GPUBuffer
+    const group = parts.buffers.groups[index] as number
+    this.#rows = parts.buffers.rowsByGroup[group] as GPUBuffer
+    this.#pageTable = parts.sequences.pageTables[group] as GPUBuffer
   }
 
   /** Queries, keys and values, normed where they are, rotated and in their places. */
@@ -28,7 +34,8 @@ export class Attention {
     const cache = this.#cache
     const layer = this.#layer
     const { heads, kvHeads, headDim } = config
-    const { q, rows, fresh, projected } = buffers
+    const { q, fresh, projected } = buffers
+    const rows = this.#rows
     const { kv, pagesPerSequence: pages } = sizes
     const rotary = buffers.rotary[this.#index] as GPUBuffer
     const bound = { rows, rotary, q, ...(fresh ? { fresh } : { kv_cache: cache }) }
@@ -56,11 +63,11 @@ export class Attention {
   }
 
   #quantize(fresh: GPUBuffer): Promise<Stage> {
-    const { buffers, config } = this.#parts
+    const { config } = this.#parts
     const { kvHeads, headDim } = config
     const shape = { batch: 1, kvHeads, headDim, pages: 0 }
     return this.#stages.single(kernels.kvStore, shape, {
-      rows: buffers.rows,
+      rows: this.#rows,
       fresh,
       kv_cache: this.#cache,
     })
@@ -69,7 +76,7 @@ export class Attention {
   /** Attention over the pages, in tiles of one row and of several; spans of keys that were apart are joined. */
   async attend(): Promise<Stage[]> {
     const layer = this.#layer
-    const { buffers, sequences, sizes, config } = this.#parts
+    const { buffers, sizes, config } = this.#parts
     const { heads, kvHeads, headDim, attentionScale } = config
     const { kv, pagesPerSequence: pages } = sizes
     const own = attentionAt(config, this.#index)
@@ -90,7 +97,7 @@ export class Attention {
     )
     return [
       await this.#stages.attention(kernels.attention, shape, {
-        ...{ q, rows, page_table: sequences.pageTable, tiles, y, partials, kv_cache: this.#cache },
+        ...{ q, rows, page_table: this.#pageTable, tiles, y, partials, kv_cache: this.#cache },
         ...sinks,
       }),
       (variant) => (variant.isApart ? join(variant) : []),

@@ -29,7 +29,8 @@ export interface BatchSizes {
 }
 
 export class Batch {
-  readonly rows: Uint32Array
+  /** By group of layers: they differ in the places. */
+  readonly rows: readonly Uint32Array[]
   readonly tiles: Uint32Array
   /** (row, slot, place in `latest`, drafts before it). */
   readonly picks: Uint32Array
@@ -48,7 +49,7 @@ export class Batch {
     const rows = roundUp(sizes.rows, ROW_TILE)
     const picks = roundUp(sizes.picks, ROW_TILE)
     this.#sizes = sizes
-    this.rows = new Uint32Array(rows * 4)
+    this.rows = sizes.groups.map(() => new Uint32Array(rows * 4))
     this.tiles = new Uint32Array(rows * 4)
     this.picks = new Uint32Array(picks * 4)
     this.headSource = new Uint32Array(picks)
@@ -84,7 +85,7 @@ export class Batch {
     const used = emptySizes()
     this.#used = used
     this.#placeOf = placeOf
-    this.rows.fill(0)
+    for (const array of this.rows) array.fill(0)
     for (const run of runs) {
       const sampling = samplingOf(run.request)
       const first = used.rows
@@ -97,7 +98,10 @@ export class Batch {
 
   /** Notes the used part of the arrays that every model reads. */
   upload(upload: Upload, buffers: ModelBuffers, { rows, tiles, picks }: BatchSizes): void {
-    upload.add(buffers.rows, 0, this.rows.subarray(0, roundUp(rows, ROW_TILE) * 4))
+    for (const [group, array] of this.rows.entries()) {
+      const buffer = buffers.rowsByGroup[group] as GPUBuffer
+      upload.add(buffer, 0, array.subarray(0, roundUp(rows, ROW_TILE) * 4))
+    }
     upload.add(buffers.tiles, 0, this.tiles.subarray(0, tiles * 4))
     upload.add(buffers.picks, 0, this.picks.subarray(0, picks * 4))
     upload.add(buffers.headSource, 0, this.headSource.subarray(0, picks))
@@ -116,9 +120,10 @@ export class Batch {
   }
 
   #addRow({ request, slot }: Run, position: number, token: number): void {
-    const page = residenceOf(request).pages[Math.floor(position / PAGE)]!
-    const place = page * PAGE + (position % PAGE) + 1
-    this.rows.set([token, position, slot, place], this.#used.rows * 4)
+    for (const [group, { pages }] of residenceOf(request).tables.entries()) {
+      const place = pages[Math.floor(position / PAGE)]! * PAGE + (position % PAGE) + 1
+      this.rows[group]!.set([token, position, slot, place], this.#used.rows * 4)
+    }
     this.#used.rows++
     this.#used.reach += position + 1
     this.#used.longest = Math.max(this.#used.longest, position + 1)

@@ -9,6 +9,8 @@ import {
   SETTINGS_BYTES,
 } from '../../kernels/index.ts'
 import type { DecoderConfig } from '../models/config.ts'
+import type { KvGroup } from '../schedule/kv-group.ts'
+import { groupAt } from './kv-groups.ts'
 import { rotaryBuffers } from './rotary-buffers.ts'
 import type { Sizes } from './sizes.ts'
 import { partialsOf } from './spans.ts'
@@ -39,7 +41,11 @@ export interface ModelBuffers {
   readonly rotary: readonly GPUBuffer[]
   /** One a layer. */
   readonly kv: readonly GPUBuffer[]
+  /** Of each layer: that with whose page tables `kv` is read. */
+  readonly groups: readonly number[]
   readonly rows: GPUBuffer
+  /** The same with the places of each group of layers; those of the first are `rows`. */
+  readonly rowsByGroup: readonly GPUBuffer[]
   readonly tiles: GPUBuffer
   /** Rows of `hidden` that the head reads. */
   readonly headSource: GPUBuffer
@@ -48,7 +54,8 @@ export interface ModelBuffers {
 
 /** What a model and its draft have in common: sequences by slot. */
 export interface SequenceBuffers {
-  readonly pageTable: GPUBuffer
+  /** One a group of layers. */
+  readonly pageTables: readonly GPUBuffer[]
   /** What a step tells the GPU, on its way. */
   readonly staging: GPUBuffer
   /** 0, 1, 2, …: every row from its own place. */
@@ -77,8 +84,10 @@ export interface SequenceBuffers {
 export const latestWords = ({ slots, drafts }: Sizes): number => 2 * slots * (1 + drafts) + 1
 
 /** Words that go to the GPU in a step at most: rows, tiles, tokens to count, picks with what they read, new pages. */
-const stagingWords = ({ rows, picks, slots }: Sizes): number =>
-  roundUp(rows, ROW_TILE) * 10 + roundUp(picks, ROW_TILE) * 6 + rows + slots
+const stagingWords = ({ rows, picks, slots, groups }: Sizes): number =>
+  roundUp(rows, ROW_TILE) * (6 + 4 * groups.length) +
+  roundUp(picks, ROW_TILE) * 6 +
+  groups.reduce((sum, { window, held }) => sum + (window > 0 ? slots * held : rows + slots), 0)
 
 export const maskWords = (vocabulary: number): number => Math.ceil(vocabulary / 32)
 
@@ -100,9 +109,13 @@ export async function createModelBuffers(
   const hiddenStride = roundUp(config.hiddenSize, 32)
   const pageBytes = kvPageBytes({ ...config, kv: sizes.kv })
   const kv: GPUBuffer[] = []
-  for (let i = 0; i < config.layers; i++) {
-    kv.push(await memory.storage(`layer ${i} kv`, 'kv-cache', sizes.pages * pageBytes))
+  const groups = Array.from({ length: config.layers }, (_, i) => groupAt(config, i, sizes))
+  for (const [i, group] of groups.entries()) {
+    const { pages } = sizes.groups[group] as KvGroup
+    kv.push(await memory.storage(`layer ${i} kv`, 'kv-cache', pages * pageBytes))
   }
+  const rowsByGroup: GPUBuffer[] = []
+  for (const _ of sizes.groups) rowsByGroup.push(await words('rows', rows * 4))
   const { experts } = config
   return {
     hidden: await floats('hidden', rows * hiddenStride),
@@ -128,7 +141,9 @@ export async function createModelBuffers(
     logits: await floats('logits', sizes.picks * config.vocabularySize),
     rotary: await rotaryBuffers(device, config, sizes),
     kv,
-    rows: await words('rows', rows * 4),
+    groups,
+    rows: rowsByGroup[0] as GPUBuffer,
+    rowsByGroup,
     tiles: await words('tiles', rows * 4),
     headSource: await words('head source', picks),
     picks: await words('picks', picks * 4),
@@ -160,9 +175,14 @@ export async function createSequenceBuffers(
     return all
   }
   const latest = latestWords(sizes)
+  const pageTables: GPUBuffer[] = []
+  for (const _ of sizes.groups) {
+    const bytes = slots * sizes.pagesPerSequence * 4
+    pageTables.push(await memory.storage('page tables', 'batch', bytes))
+  }
   const buffers: SequenceBuffers = {
     staging: await memory.storage('staging', 'batch', stagingWords(sizes) * 4),
-    pageTable: await memory.storage('page tables', 'batch', slots * sizes.pagesPerSequence * 4),
+    pageTables,
     identity: await memory.storage('identity', 'batch', sizes.rows * 4),
     counts: await words('token counts', slots * vocabulary),
     bias: await words('logit bias', slots * vocabulary),

@@ -38,8 +38,8 @@ export class Drafter {
     this.pageBytes = pageBytes
   }
 
-  get caches(): readonly GPUBuffer[] {
-    return this.#buffers.kv
+  get buffers(): ModelBuffers {
+    return this.#buffers
   }
 
   get dispatches(): DecoderDispatches {

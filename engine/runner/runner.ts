@@ -11,7 +11,7 @@ import {
   type Segment,
 } from '../../kernels/index.ts'
 import type { DecoderConfig } from '../models/config.ts'
-import { residenceOf, type Started } from '../schedule/kv-space.ts'
+import { type PageCopy, residenceOf, type Started } from '../schedule/kv-space.ts'
 import type { Step } from '../schedule/step.ts'
 import { Batch, type BatchSizes, type SamplingOf } from './batch.ts'
 import { latestWords, type ModelBuffers, READBACKS, type SequenceBuffers } from './buffers.ts'
@@ -103,17 +103,20 @@ export class Runner {
   /** Copies pages, every layer's, before the step computes. A buffer cannot be copied to itself: by way of another. */
   #copyPages(started: readonly Started[]): void {
     const { buffers, sequences, pageBytes, drafter } = this.#parts
-    const pairs = started.flatMap(({ copy }) => (copy && copy.from !== copy.to ? [copy] : []))
+    const pairs = started.flatMap(({ copies }) => copies.filter(({ from, to }) => from !== to))
     if (pairs.length === 0) return
-    const copies =
-      ({ from, to }: { from: number; to: number }, bytes: number) =>
-      (cache: GPUBuffer): Copy[] => [
-        { from: cache, fromOffset: from * bytes, to: sequences.scratch, toOffset: 0, bytes },
-        { from: sequences.scratch, fromOffset: 0, to: cache, toOffset: to * bytes, bytes },
-      ]
+    const copiesOf = ({ group, from, to }: PageCopy, of: ModelBuffers, bytes: number): Copy[] =>
+      of.kv.flatMap((cache, layer) =>
+        of.groups[layer] === group
+          ? [
+              { from: cache, fromOffset: from * bytes, to: sequences.scratch, toOffset: 0, bytes },
+              { from: sequences.scratch, fromOffset: 0, to: cache, toOffset: to * bytes, bytes },
+            ]
+          : [],
+      )
     const all = pairs.flatMap((pair) => [
-      ...buffers.kv.flatMap(copies(pair, pageBytes)),
-      ...(drafter ? drafter.caches.flatMap(copies(pair, drafter.pageBytes)) : []),
+      ...copiesOf(pair, buffers, pageBytes),
+      ...(drafter ? copiesOf(pair, drafter.buffers, drafter.pageBytes) : []),
     ])
     replay(this.#device, [], all)
   }

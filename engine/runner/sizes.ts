@@ -2,6 +2,8 @@
 import { type Device, kvPageBytes, PAGE } from '../../kernels/index.ts'
 import { EngineError } from '../errors.ts'
 import type { DecoderConfig } from '../models/config.ts'
+import { heldPages, type KvGroup } from '../schedule/kv-group.ts'
+import { bytesNeeded, bytesUseful, groupLayers, shareOut } from './kv-groups.ts'
 import { defaultKvBytes } from './kv-memory.ts'
 
 const KV_TYPES = ['f16', 'f32', 'int8'] as const
@@ -32,7 +34,9 @@ export interface Sizes {
   readonly activations: Activations
   /** Tokens a sequence may hold. */
   readonly context: number
-  readonly pages: number
+  /** Layers that look back equally far share pages. */
+  readonly groups: readonly KvGroup[]
+  /** Places of a page table. */
   readonly pagesPerSequence: number
   readonly slots: number
   readonly chunk: number
@@ -62,10 +66,11 @@ export function sizesOf(device: Device, config: DecoderConfig, options: SizeOpti
     throw new EngineError('bad_request', message, { param: 'kv' })
   }
   const perBinding = Math.floor(device.caps.maxBinding / pageBytes(config, options))
-  const fits = perBinding * PAGE
+  const chunk = whole('prefillChunk', options.prefillChunk ?? DEFAULT_CHUNK, 1, 4096)
+  const rows = Math.max(chunk, 1 + drafts)
+  const fits = tokensThatFit(perBinding, rows, options.draft ? [config, options.draft] : [config])
   const context = contextOf(config, fits, options.contextLength, kv)
   const pagesPerSequence = Math.ceil(context / PAGE)
-  const chunk = whole('prefillChunk', options.prefillChunk ?? DEFAULT_CHUNK, 1, 4096)
   const logitRows = Math.floor(device.caps.maxBinding / (config.vocabularySize * 4))
   const most = Math.max(1, logitRows)
   const asked = options.maxSequences
@@ -73,12 +78,13 @@ export function sizesOf(device: Device, config: DecoderConfig, options: SizeOpti
     asked === undefined
       ? Math.min(DEFAULT_SEQUENCES, most)
       : whole('maxSequences', asked, 1, Math.min(1024, most))
-  const pages = pagesOf(device, config, pagesPerSequence, slots, options)
+  const sizes = { context, pagesPerSequence, slots, perBinding }
+  const groups = groupsOf(device, config, sizes, rows, options)
   return {
     kv,
     activations,
     context,
-    pages: Math.min(perBinding, pages),
+    groups,
     pagesPerSequence,
     slots,
     chunk,
@@ -116,27 +122,35 @@ const trainedContext = ({ attention }: DecoderConfig): number =>
     ),
   )
 
-/** Pages for the KV memory, at least for one sequence of full length. */
-function pagesOf(
+/** Pages of each group of layers for the KV memory, at least for one sequence of full length. */
+function groupsOf(
   device: Device,
   config: DecoderConfig,
-  least: number,
-  slots: number,
-  options: SizeOptions,
-): number {
-  const { kv, draft, kvMemory } = options
-  const page = (one: DecoderConfig): number => one.layers * kvPageBytes({ ...one, kv })
-  const bytes = page(config) + (draft ? page(draft) : 0)
-  if (kvMemory === undefined) {
-    const most = defaultKvBytes(device.caps.software, slots * least * bytes)
-    return Math.max(least, Math.floor(most / bytes))
-  }
-  const needed = least * bytes
-  if (kvMemory >= needed) return Math.floor(kvMemory / bytes)
+  sizes: { context: number; pagesPerSequence: number; slots: number; perBinding: number },
+  rows: number,
+  { kv, draft, kvMemory }: SizeOptions,
+): KvGroup[] {
+  const models = [config, ...(draft ? [draft] : [])].map((one) => ({
+    config: one,
+    pageBytes: kvPageBytes({ ...one, kv }),
+  }))
+  const layers = groupLayers(models, sizes, rows)
+  const needed = bytesNeeded(layers)
+  const wanted = bytesUseful(layers, { ...sizes, bytes: 0 })
+  const bytes = kvMemory ?? Math.max(needed, defaultKvBytes(device.caps.software, wanted))
+  if (bytes >= needed) return shareOut(layers, { ...sizes, bytes })
   const message =
-    `kvMemory is ${kvMemory} bytes, but one sequence of ${least * PAGE} tokens takes ${needed} of ${kv}: ` +
+    `kvMemory is ${bytes} bytes, but one sequence of ${sizes.pagesPerSequence * PAGE} tokens takes ${needed} of ${kv}: ` +
     'give more, or a shorter context.'
   throw new EngineError('bad_request', message, { param: 'kvMemory' })
+}
+
+/** Tokens of a sequence for whose keys and values a layer's binding has room; where all have windows, any number. */
+function tokensThatFit(perBinding: number, rows: number, models: readonly DecoderConfig[]): number {
+  const held = models
+    .flatMap(({ attention }) => attention)
+    .map(({ window }) => (window === null ? Infinity : heldPages(window, rows, Infinity)))
+  return Math.max(...held) <= perBinding ? Infinity : perBinding * PAGE
 }
 
 function whole(param: string, value: number, low: number, high: number, why?: string): number {

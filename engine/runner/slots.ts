@@ -22,10 +22,14 @@ export class Slots {
 
   /** Puts everything of a sequence that starts into its slot. */
   begin(request: Request, sampling: Sampling): void {
-    const { slot, pages } = residenceOf(request)
+    const { slot, tables } = residenceOf(request)
     const { memory } = this.#device
-    const { pageTable, settings, counts, bias } = this.#buffers
-    memory.write(pageTable, slot * this.#pages * 4, Uint32Array.from(pages))
+    const { pageTables, settings, counts, bias } = this.#buffers
+    for (const [group, { pages, first }] of tables.entries()) {
+      // Nobody reads what lies before the window.
+      const held = Uint32Array.from(pages.slice(first))
+      memory.write(pageTables[group] as GPUBuffer, (slot * this.#pages + first) * 4, held)
+    }
     const bytes = new ArrayBuffer(SETTINGS_BYTES)
     packSettings(sampling.settings, bytes)
     memory.write(settings, slot * SETTINGS_BYTES, new Uint8Array(bytes))
@@ -43,8 +47,9 @@ export class Slots {
     if (mask && !mask.isFixed) this.#writeMask(request, mask)
   }
 
-  addPage({ slot, index, page }: TableEntry, upload: Upload): void {
-    upload.add(this.#buffers.pageTable, (slot * this.#pages + index) * 4, [page])
+  addPage({ slot, group, index, page }: TableEntry, upload: Upload): void {
+    const table = this.#buffers.pageTables[group] as GPUBuffer
+    upload.add(table, (slot * this.#pages + index) * 4, [page])
   }
 
   #writeMask(request: Request, mask: NonNullable<Sampling['mask']>): void {

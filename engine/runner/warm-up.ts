@@ -27,11 +27,11 @@ export async function warmUp(
   const { memory } = device
   const row = new Uint32Array(32)
   row[3] = 1
-  memory.write(buffers.rows, 0, row)
+  for (const rows of buffers.rowsByGroup) memory.write(rows, 0, row)
   memory.write(buffers.tiles, 0, Uint32Array.of(0, 1, 0, 0))
   memory.write(buffers.picks, 0, new Uint32Array(4))
   memory.write(buffers.headSource, 0, new Uint32Array(1))
-  memory.write(sequences.pageTable, 0, new Uint32Array(1))
+  for (const table of sequences.pageTables) memory.write(table, 0, new Uint32Array(1))
   memory.write(sequences.entries, 0, new Uint32Array(2))
   memory.write(sequences.wanted, 0, Uint32Array.of(1))
   const settings = new ArrayBuffer(SETTINGS_BYTES)

@@ -13,4 +13,6 @@ export interface SchedulerCounts {
   readonly promptTokens: number
   readonly cachedTokens: number
   readonly pages: PageCounts
+  /** The same for each group of layers. */
+  readonly groups: readonly PageCounts[]
 }

@@ -3,6 +3,8 @@
  * holds. A "model" whose next token is a function of the whole prefix gives wrong tokens as soon as one page is wrong;
  * and every row checks every place it would attend to.
  */
+import { type KvGroup, NONE } from './kv-group.ts'
+import type { PageCopy } from './kv-space.ts'
 import type { Request } from './request.ts'
 import type { Outcome, Run, Step } from './step.ts'
 
@@ -43,36 +45,51 @@ export function continuation(request: Request): { ids: number[]; ending: 'stop' 
 }
 
 export class FakeGpu {
-  /** Prefix hash by place (page * 16 + token). */
-  readonly #kv = new Map<number, number>()
-  readonly #tables = new Map<number, number[]>()
+  /** Prefix hash by group and place (page * 16 + token). */
+  readonly #kv: readonly Map<number, number>[]
+  /** By group and slot. */
+  readonly #tables: readonly Map<number, number[]>[]
   readonly #latest = new Map<number, number>()
+  readonly #windows: readonly number[]
+  /** Places that rows have read, all groups together. */
+  read = 0
+
+  constructor(groups: readonly KvGroup[]) {
+    this.#windows = groups.map(({ window }) => window)
+    this.#kv = groups.map(() => new Map())
+    this.#tables = groups.map(() => new Map())
+  }
 
   /** Runs a step at the moment it is launched. Throws when a row would read a wrong place. */
   run(step: Step): Outcome[] {
-    for (const { slot, index, page } of step.tables) this.#table(slot)[index] = page
-    for (const { request, copy } of step.started) {
-      const { slot, pages } = request.residence!
-      this.#tables.set(slot, [...pages])
-      if (copy) this.#copy(copy.from, copy.to)
+    for (const { request, copies } of step.started) {
+      const { slot, tables } = request.residence!
+      tables.forEach(({ pages }, group) => {
+        this.#tables[group]!.set(slot, [...pages])
+      })
+      for (const copy of copies) this.#copy(copy)
     }
+    // As in the runner: entries of a step come behind whole tables.
+    for (const { slot, group, index, page } of step.tables) this.#table(group, slot)[index] = page
     const inputs = step.runs.map((run) => this.#inputsOf(run))
     // All rows write before any reads: within a layer, keys and values come before attention.
     for (const [i, run] of step.runs.entries()) this.#write(run, inputs[i]!)
     return step.runs.map((run, i) => this.#sample(run, inputs[i]!))
   }
 
-  #table(slot: number): number[] {
-    const table = this.#tables.get(slot) ?? []
-    this.#tables.set(slot, table)
+  #table(group: number, slot: number): number[] {
+    const tables = this.#tables[group]!
+    const table = tables.get(slot) ?? []
+    tables.set(slot, table)
     return table
   }
 
-  #copy(from: number, to: number): void {
+  #copy({ group, from, to }: PageCopy): void {
+    const kv = this.#kv[group]!
     for (let token = 0; token < PAGE; token++) {
-      const hash = this.#kv.get(from * PAGE + token)
-      if (hash === undefined) this.#kv.delete(to * PAGE + token)
-      else this.#kv.set(to * PAGE + token, hash)
+      const hash = kv.get(from * PAGE + token)
+      if (hash === undefined) kv.delete(to * PAGE + token)
+      else kv.set(to * PAGE + token, hash)
     }
   }
 
@@ -102,23 +119,29 @@ export class FakeGpu {
     return all.slice(ids.length)
   }
 
-  #place(slot: number, position: number): number {
-    const page = this.#table(slot)[Math.floor(position / PAGE)]
-    if (page === undefined) throw new Error(`Slot ${slot} has no page for position ${position}.`)
+  #place(group: number, slot: number, position: number): number {
+    const page = this.#table(group, slot)[Math.floor(position / PAGE)] ?? NONE
+    if (page === NONE) throw new Error(`Slot ${slot} has no page for position ${position}.`)
     return page * PAGE + (position % PAGE)
   }
 
   #write({ request, slot, position }: Run, ids: readonly number[]): void {
     const hashes = hashesOf(request.options.salt, ids)
-    for (let p = position; p < ids.length; p++) this.#kv.set(this.#place(slot, p), hashes[p]!)
+    this.#kv.forEach((kv, group) => {
+      for (let p = position; p < ids.length; p++) kv.set(this.#place(group, slot, p), hashes[p]!)
+    })
   }
 
   #sample(run: Run, ids: readonly number[]): Outcome {
     const { request, slot, picks, rows, drafts } = run
     const hashes = hashesOf(request.options.salt, ids)
-    hashes.forEach((hash, p) => {
-      if (this.#kv.get(this.#place(slot, p)) === hash) return
-      throw new Error(`Position ${p} of a sequence in slot ${slot} reads somebody else's place.`)
+    this.#windows.forEach((window, group) => {
+      // All that the first row of the run sees, and what lies behind.
+      for (let p = window > 0 ? Math.max(0, run.position + 1 - window) : 0; p < ids.length; p++) {
+        this.read++
+        if (this.#kv[group]!.get(this.#place(group, slot, p)) === hashes[p]) continue
+        throw new Error(`Position ${p} of a sequence in slot ${slot} reads somebody else's place.`)
+      }
     })
     const chosen = hashes.slice(ids.length - picks).map(nextId)
     if (rows === 1 && chosen.length === 1) this.#latest.set(slot, chosen[0]!)

@@ -2,13 +2,18 @@
 import fc from 'fast-check'
 import { expect } from 'vitest'
 import { continuation, FakeGpu, VOCABULARY } from './fake-gpu.ts'
+import type { KvGroup } from './kv-group.ts'
+import type { SchedulerOptions } from './options.ts'
 import { type Ending, type Priority, Request } from './request.ts'
-import { Scheduler, type SchedulerOptions } from './scheduler.ts'
+import { Scheduler } from './scheduler.ts'
 import type { Outcome, Step } from './step.ts'
 
 const STOP = VOCABULARY - 1
 const DEPTH = 3
 export const CONTEXT = 96
+
+/** One group of layers that see everything. */
+export const all = (pages: number): KvGroup[] => [{ window: 0, pages, held: pages }]
 
 export interface Wanted {
   /** Which of a few texts that share their beginnings, and how much of it. */
@@ -67,7 +72,7 @@ const textOf = (which: number): number[] =>
 /** A scheduler, a GPU that knows right from wrong, and a record of what became of every request. */
 export class World {
   readonly scheduler: Scheduler
-  #gpu = new FakeGpu()
+  #gpu: FakeGpu
   readonly requests: Request[] = []
   readonly kept = new Map<Request, number[]>()
   readonly ended = new Map<Request, Ending>()
@@ -76,7 +81,13 @@ export class World {
 
   constructor(options: SchedulerOptions) {
     this.#options = options
+    this.#gpu = new FakeGpu(options.groups)
     this.scheduler = new Scheduler(options)
+  }
+
+  /** Places of the cache that rows have read. */
+  get read(): number {
+    return this.#gpu.read
   }
 
   perform(action: Action): void {
@@ -87,7 +98,7 @@ export class World {
       const request = this.requests[action.which % Math.max(1, this.requests.length)]
       if (request) this.scheduler.end(request, 'aborted')
     } else {
-      this.#gpu = new FakeGpu()
+      this.#gpu = new FakeGpu(this.#options.groups)
       this.#launched = []
       this.scheduler.restart()
     }
@@ -132,8 +143,15 @@ export class World {
   }
 
   check(): void {
-    const { free, cached, inUse, total } = this.scheduler.counts.pages
-    expect(free + cached + inUse).toBe(total)
+    this.scheduler.counts.groups.forEach(({ free, cached, inUse, total }, group) => {
+      expect(free + cached + inUse).toBe(total)
+      const held = this.requests.map(({ residence }) => {
+        const { pages, first } = residence?.tables[group] ?? { pages: [], first: 0 }
+        return pages.length - first
+      })
+      expect(Math.max(0, ...held)).toBeLessThanOrEqual(this.#options.groups[group]!.held)
+      expect(inUse).toBeLessThanOrEqual(held.reduce((a, b) => a + b, 0))
+    })
     for (const request of this.requests) {
       const ids = this.kept.get(request) ?? []
       const truth = continuation(request)

@@ -1,17 +1,20 @@
-/** Who holds which slot and which pages: starting, growing and leaving sequences over the pool and the prefix index. */
+/** Who holds which slot and which pages: starting, growing and leaving sequences over the pools and the prefix index. */
+import { firstPage, type KvGroup, NONE, pagesOf } from './kv-group.ts'
 import { PAGE } from './page-size.ts'
 import { type PageCounts, PagePool } from './pages.ts'
 import { type PartialPage, PrefixIndex, type PrefixMatch } from './prefix.ts'
-import type { Request, Residence } from './request.ts'
+import type { PageTable, Request, Residence } from './request.ts'
 
 export interface PageCopy {
+  readonly group: number
   readonly from: number
   readonly to: number
 }
 
-/** Puts `page` at place `index` of a sequence's page table. */
+/** Puts `page` at place `index` of a sequence's page table in a group. */
 export interface TableEntry {
   readonly slot: number
+  readonly group: number
   readonly index: number
   readonly page: number
 }
@@ -20,85 +23,132 @@ export interface TableEntry {
 export interface Started {
   readonly request: Request
   /** To be made before the step computes. */
-  readonly copy: PageCopy | null
+  readonly copies: readonly PageCopy[]
 }
 
-const pagesOf = (tokens: number): number => Math.ceil(tokens / PAGE)
-
 export class KvSpace {
-  readonly #pageTotal: number
+  readonly #groups: readonly KvGroup[]
   readonly #slotTotal: number
-  #pool!: PagePool
+  #pools!: readonly PagePool[]
   #index!: PrefixIndex
   #slots: number[] = []
   /** Prompt tokens of started requests, and those of them that were found. */
   readonly prefix = { asked: 0, found: 0 }
 
-  constructor(pages: number, slots: number) {
-    this.#pageTotal = pages
+  constructor(groups: readonly KvGroup[], slots: number) {
+    this.#groups = groups
     this.#slotTotal = slots
     this.reset()
   }
 
-  get counts(): PageCounts {
-    return this.#pool.counts
+  /** By group. */
+  get counts(): PageCounts[] {
+    return this.#pools.map((pool) => pool.counts)
   }
 
   /** Forgets everything: the cache behind it is gone. Residences given before are void. */
   reset(): void {
-    const index = new PrefixIndex()
+    const index = new PrefixIndex(this.#groups)
     this.#index = index
-    this.#pool = new PagePool(this.#pageTotal, (page) => index.forget(page))
+    this.#pools = this.#groups.map(
+      ({ pages }, group) => new PagePool(pages, (page) => index.forget(group, page)),
+    )
     this.#slots = Array.from({ length: this.#slotTotal }, (_, i) => this.#slotTotal - 1 - i)
   }
 
   /**
-   * Gives a waiting request a slot and pages for its tokens and one more, as many as possible of them shared. Null, and
-   * nothing changed, when they are not there or fewer than `reserve` pages would be left.
+   * Gives a waiting request a slot and pages for its tokens and one more, as many as possible of them shared; where there is
+   * a window, as many as it may hold at once. Null, and nothing changed, when they are not there or fewer than `reserve`
+   * pages would be left.
    * @param step the step being planned: it copies pages before it computes
    */
   start(request: Request, step: number, reserve: number): Started | null {
     const { tokens, options } = request
     const limit = options.score === 'all' ? 0 : tokens.length - 1
     const match = this.#index.match(options.salt, tokens, limit, step)
-    const partial = betterOf(match.partial, siblingPage(request, match, limit, step))
-    const next = options.score === 'none' ? 1 : 0
-    const fresh = pagesOf(tokens.length + next) - match.path.length
-    const woken = match.path.filter((node) => this.#pool.isIdle(node.page)).length
-    if (this.#slots.length === 0 || fresh > this.#pool.available - woken - reserve) return null
-    for (const node of match.path) this.#pool.retain(node.page)
-    const pages = match.path.map((node) => node.page)
-    for (let i = 0; i < fresh; i++) pages.push(this.#pool.allocate()!)
+    const partial = betterOf(match.partial, siblingPages(request, match, limit, step))
+    const total = pagesOf(tokens.length + (options.score === 'none' ? 1 : 0))
+    const computed = match.path.length * PAGE + (partial?.tokens ?? 0)
+    const mayTake = this.#groups.map((_, group) => {
+      const { shared, end } = this.#wanted(group, match, computed, total)
+      const pool = this.#pools[group]!
+      const woken = shared.filter((page) => pool.isIdle(page)).length
+      return end - match.path.length <= pool.available - woken - reserve
+    })
+    if (this.#slots.length === 0 || !mayTake.every(Boolean)) return null
     request.residence = {
       slot: this.#slots.pop()!,
-      pages,
+      tables: this.#groups.map((_, group) =>
+        this.#take(group, this.#wanted(group, match, computed, total)),
+      ),
       node: match.path.at(-1) ?? match.root,
       published: match.path.length,
       promptStep: null,
     }
     request.state = 'running'
-    request.computed = match.path.length * PAGE + (partial?.tokens ?? 0)
-    if (request.cachedTokens === null) {
-      request.cachedTokens = Math.min(request.computed, request.prompt.length)
-      this.prefix.asked += request.prompt.length
-      this.prefix.found += request.cachedTokens
-    }
-    return {
-      request,
-      copy: partial ? { from: partial.page, to: pages[match.path.length]! } : null,
-    }
+    request.computed = computed
+    this.#countPrefix(request)
+    return { request, copies: partial ? copiesOf(partial, match.path.length, request) : [] }
   }
 
-  /** Sees to it that a running request has pages for `tokens` tokens; the new ones go to `entries`. False: none is left. */
+  /** Pages of a group from `first` on: those that are shared, and fresh ones up to `end`. */
+  #wanted(group: number, { path }: PrefixMatch, computed: number, total: number): Wanted {
+    const { window, held } = this.#groups[group]!
+    const first = firstPage(window, computed)
+    const shared = path.slice(first).map(({ pages }) => pages[group]!)
+    return { first, shared, end: Math.min(total, first + held) }
+  }
+
+  #take(group: number, { first, shared, end }: Wanted): PageTable {
+    const pool = this.#pools[group]!
+    for (const page of shared) pool.retain(page)
+    const pages = [...Array.from({ length: first }, () => NONE), ...shared]
+    while (pages.length < end) pages.push(pool.allocate()!)
+    return { pages, first }
+  }
+
+  #countPrefix(request: Request): void {
+    if (request.cachedTokens !== null) return
+    request.cachedTokens = Math.min(request.computed, request.prompt.length)
+    this.prefix.asked += request.prompt.length
+    this.prefix.found += request.cachedTokens
+  }
+
+  /** Most rows of a running request's next run: those that the pages it may hold have room for. */
+  rowsFor({ computed }: Request): number {
+    const ends = this.#groups.map(({ window, held }) => firstPage(window, computed) + held)
+    return Math.min(...ends) * PAGE - computed
+  }
+
+  /**
+   * Gives back what the next rows of a running request see nothing of, and sees to it that it has pages for `tokens` tokens;
+   * the new ones go to `entries`. Known tokens get theirs early, as at the start. False: none is left.
+   */
   grow(request: Request, tokens: number, entries: TableEntry[]): boolean {
-    const { slot, pages } = residenceOf(request)
-    while (pages.length < pagesOf(tokens)) {
-      const page = this.#pool.allocate()
-      if (page === null) return false
-      entries.push({ slot, index: pages.length, page })
-      pages.push(page)
+    const { slot, tables } = residenceOf(request)
+    return tables.every((table, group) => {
+      const { window, held } = this.#groups[group]!
+      const pool = this.#pools[group]!
+      this.#shed(group, table, firstPage(window, request.computed))
+      const { pages } = table
+      const needed = pagesOf(tokens)
+      const known = Math.min(pagesOf(request.tokens.length), table.first + held)
+      while (pages.length < Math.max(needed, known)) {
+        const page = pool.allocate()
+        if (page === null) break
+        entries.push({ slot, group, index: pages.length, page })
+        pages.push(page)
+      }
+      return pages.length >= needed
+    })
+  }
+
+  /** Gives back the pages of a table before place `first`. */
+  #shed(group: number, table: PageTable, first: number): void {
+    for (; table.first < first; table.first++) {
+      this.#pools[group]!.release(table.pages[table.first]!)
+      table.pages[table.first] = NONE
     }
-    return true
   }
 
   /** Lets others find the pages that are full of known, computed tokens. */
@@ -106,31 +156,43 @@ export class KvSpace {
     const residence = residenceOf(request)
     const known = Math.min(request.computed, request.tokens.length)
     while ((residence.published + 1) * PAGE <= known) {
-      const start = residence.published * PAGE
-      const page = residence.pages[residence.published]!
-      const ids = request.tokens.slice(start, start + PAGE)
-      residence.node = this.#index.add(residence.node, ids, page, step)
-      if (residence.node.page === page) this.#pool.keep(page)
+      this.#publish(request, residence, PAGE, step)
       residence.published++
     }
+  }
+
+  /** Makes the page behind the published ones known, with its first `count` tokens. */
+  #publish({ tokens }: Request, residence: Residence, count: number, step: number): void {
+    const { published, tables } = residence
+    const ids = tokens.slice(published * PAGE, published * PAGE + count)
+    const pages = tables.map((table) => table.pages[published] ?? NONE)
+    const node = this.#index.add(residence.node, ids, pages, step)
+    pages.forEach((page, group) => {
+      if (page !== NONE && node.pages[group] === page) this.#pools[group]!.keep(page)
+    })
+    if (count === PAGE) residence.node = node
   }
 
   /** Takes slot and pages back. What they hold stays findable until the pages are needed, the last one in part, too. */
   leave(request: Request, step: number): void {
     const residence = residenceOf(request)
     this.publish(request, step)
-    const start = residence.published * PAGE
     const known = Math.min(request.computed, request.tokens.length)
-    const last = residence.pages[residence.published]
-    if (known > start && last !== undefined) {
-      const tail = this.#index.add(residence.node, request.tokens.slice(start, known), last, step)
-      if (tail.page === last) this.#pool.keep(last)
-    }
+    const rest = known - residence.published * PAGE
+    if (rest > 0) this.#publish(request, residence, rest, step)
     // The last pages first: of one prefix the longer part goes before the shorter.
-    for (const page of residence.pages.reverse()) this.#pool.release(page)
+    residence.tables.forEach(({ pages, first }, group) => {
+      for (const page of pages.slice(first).reverse()) this.#pools[group]!.release(page)
+    })
     this.#slots.push(residence.slot)
     request.residence = null
   }
+}
+
+interface Wanted {
+  readonly first: number
+  readonly shared: readonly number[]
+  readonly end: number
 }
 
 export function residenceOf(request: Request): Residence {
@@ -141,8 +203,16 @@ export function residenceOf(request: Request): Residence {
 const betterOf = (a: PartialPage | null, b: PartialPage | null): PartialPage | null =>
   (b?.tokens ?? 0) > (a?.tokens ?? 0) ? b : a
 
-/** The page in which a running sibling's prompt ends: the prompt is the same, so its tokens there are. */
-function siblingPage(
+/** Into the pages at place `index` of a request that just got them. */
+const copiesOf = ({ pages }: PartialPage, index: number, request: Request): PageCopy[] =>
+  pages.map((from, group) => ({
+    group,
+    from,
+    to: residenceOf(request).tables[group]!.pages[index]!,
+  }))
+
+/** The pages in which a running sibling's prompt ends: the prompt is the same, so its tokens there are. */
+function siblingPages(
   request: Request,
   { path }: PrefixMatch,
   limit: number,
@@ -150,10 +220,9 @@ function siblingPage(
 ): PartialPage | null {
   const { sibling } = request.options
   if (!sibling?.residence || !hasPrompt(sibling, step)) return null
-  const start = path.length * PAGE
-  const tokens = Math.min(limit, sibling.prompt.length) - start
-  const page = sibling.residence.pages[path.length]
-  return page === undefined || tokens < 1 || tokens >= PAGE ? null : { page, tokens }
+  const tokens = Math.min(limit, sibling.prompt.length) - path.length * PAGE
+  const pages = sibling.residence.tables.map((table) => table.pages[path.length] ?? NONE)
+  return tokens < 1 || tokens >= PAGE || pages.includes(NONE) ? null : { pages, tokens }
 }
 
 /** A step before `step` computes its prompt to the end. */

@@ -11,6 +11,18 @@ export interface PageCounts {
   readonly total: number
 }
 
+/** The pages of several pools. */
+export function totalOf(counts: readonly PageCounts[]): PageCounts {
+  const sum = (of: (one: PageCounts) => number): number =>
+    counts.reduce((all, one) => all + of(one), 0)
+  return {
+    free: sum(({ free }) => free),
+    cached: sum(({ cached }) => cached),
+    inUse: sum(({ inUse }) => inUse),
+    total: sum(({ total }) => total),
+  }
+}
+
 export class PagePool {
   readonly total: number
   readonly #refs: Int32Array

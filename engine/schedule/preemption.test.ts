@@ -1,6 +1,6 @@
 /** Pages that run out in the middle of planning: whoever is in the step already must stay in it. */
 import { expect, test } from 'vitest'
-import { type Wanted, World } from './fake-world.ts'
+import { all, type Wanted, World } from './fake-world.ts'
 
 const interactive = (text: number, length: number, drafts = 0): Wanted => ({
   text,
@@ -18,7 +18,7 @@ const interactive = (text: number, length: number, drafts = 0): Wanted => ({
  * the second has come again, its drafts want a page more than there is, and the third has planned its row already.
  */
 test('drafts that find no page do not send back whoever is planned already', () => {
-  const world = new World({ pages: 6, slots: 4, picks: 64, drafter: 'lookup' })
+  const world = new World({ groups: all(6), slots: 4, picks: 64, drafter: 'lookup' })
   world.admit(interactive(0, 24))
   const second = world.admit(interactive(1, 40, 16))
   while (second.state !== 'waiting' || second.pending === 0) {

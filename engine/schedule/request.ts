@@ -35,11 +35,19 @@ const DEFAULTS: RequestOptions = {
   score: 'none',
 }
 
+/** A sequence's pages in a group of layers. */
+export interface PageTable {
+  /** By position; none before `first`. */
+  readonly pages: number[]
+  /** Place of the first page that is held: those before it are outside the window, and given back. */
+  first: number
+}
+
 /** What a running request holds of the KV cache. */
 export interface Residence {
   readonly slot: number
-  /** Pages by position. */
-  readonly pages: number[]
+  /** By group of layers. */
+  readonly tables: readonly PageTable[]
   /** Last full page of known ids that others may find. */
   node: PrefixNode
   /** Full pages up to `node`. */

@@ -1,11 +1,11 @@
 /** Properties of the scheduler under any interleaving: right tokens, pages that add up, first come first served, priorities. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { actionOf, CONTEXT, type Wanted, World } from './fake-world.ts'
+import { actionOf, all, CONTEXT, type Wanted, World } from './fake-world.ts'
+import type { SchedulerOptions } from './options.ts'
 import { Request } from './request.ts'
-import type { SchedulerOptions } from './scheduler.ts'
 
-const OPTIONS: SchedulerOptions = { pages: 14, slots: 4, picks: 12, drafter: 'lookup' }
+const OPTIONS: SchedulerOptions = { groups: all(14), slots: 4, picks: 12, drafter: 'lookup' }
 
 const interactive = (text: number, length: number, more: Partial<Wanted> = {}): Wanted => ({
   text,
@@ -21,9 +21,9 @@ const interactive = (text: number, length: number, more: Partial<Wanted> = {}): 
 
 describe('whatever happens in between', () => {
   test.each([
-    ['room for all', { ...OPTIONS, pages: 60 }, 3],
+    ['room for all', { ...OPTIONS, groups: all(60) }, 3],
     ['scarce pages', OPTIONS, 3],
-    ['pages for one', { ...OPTIONS, pages: CONTEXT / 16 }, 2],
+    ['pages for one', { ...OPTIONS, groups: all(CONTEXT / 16) }, 2],
     ['a draft model', { ...OPTIONS, drafter: 'model' as const }, 3],
   ])('%s: every request gets its own tokens and ends once', (_, options, drafts) => {
     fc.assert(
@@ -40,7 +40,7 @@ describe('whatever happens in between', () => {
 
 describe('planning', () => {
   test('a step mixes all that decode with a chunk of prompts', () => {
-    const world = new World({ ...OPTIONS, pages: 60 })
+    const world = new World({ ...OPTIONS, groups: all(60) })
     for (let i = 0; i < 3; i++) world.admit(interactive(i, 5, { salt: String(i) }))
     world.launch(64)
     world.admit(interactive(0, 60, { salt: 'long' }))
@@ -49,7 +49,7 @@ describe('planning', () => {
   })
 
   test('first come, first served within a priority, interactive first', () => {
-    const world = new World({ ...OPTIONS, pages: 60, slots: 2 })
+    const world = new World({ ...OPTIONS, groups: all(60), slots: 2 })
     const first = [
       world.admit(interactive(0, 9, { priority: 'batch' })),
       world.admit(interactive(0, 20)),
@@ -67,8 +67,8 @@ describe('planning', () => {
 
   test('batch work makes room: an interactive prompt is in the very next step', () => {
     for (const options of [
-      { ...OPTIONS, pages: 60, slots: 2 },
-      { ...OPTIONS, pages: 6, slots: 4 },
+      { ...OPTIONS, groups: all(60), slots: 2 },
+      { ...OPTIONS, groups: all(6), slots: 4 },
     ]) {
       const world = new World(options)
       world.admit(interactive(0, 40, { priority: 'batch', maxTokens: 20 }))
@@ -84,7 +84,7 @@ describe('planning', () => {
   })
 
   test('out of pages, the youngest goes back to the queue and comes again', () => {
-    const world = new World({ ...OPTIONS, pages: 8 })
+    const world = new World({ ...OPTIONS, groups: all(8) })
     const old = world.admit(interactive(0, 40, { maxTokens: 26 }))
     const young = world.admit(interactive(1, 30, { maxTokens: 26, salt: 'b' }))
     world.finish(64)
@@ -103,7 +103,7 @@ describe('sharing', () => {
 
   test('all but the last token of a known prompt is found, whatever its length', () => {
     for (let length = 1; length <= 70; length++) {
-      const world = new World({ ...OPTIONS, pages: 60 })
+      const world = new World({ ...OPTIONS, groups: all(60) })
       expect(cachedOf(world, interactive(0, length))).toBe(0)
       const again = cachedOf(world, interactive(0, length)) ?? -1
       // One token is cheaper computed than copied.
@@ -113,7 +113,7 @@ describe('sharing', () => {
   })
 
   test('generated tokens are found by the next turn', () => {
-    const world = new World({ ...OPTIONS, pages: 60 })
+    const world = new World({ ...OPTIONS, groups: all(60) })
     const first = world.admit(interactive(0, 30, { maxTokens: 25 }))
     world.finish()
     const turn = new Request([...first.tokens, 1, 2, 3], { maxTokens: 3, stopIds: new Set() })
@@ -124,7 +124,7 @@ describe('sharing', () => {
   })
 
   test('two that run at once share full pages, also those of one step', () => {
-    const world = new World({ ...OPTIONS, pages: 60 })
+    const world = new World({ ...OPTIONS, groups: all(60) })
     world.admit(interactive(0, 66))
     const second = world.admit(interactive(1, 66))
     world.launch(200)
@@ -133,7 +133,7 @@ describe('sharing', () => {
   })
 
   test('siblings wait for the prompt and compute its last token alone', () => {
-    const world = new World({ ...OPTIONS, pages: 60 })
+    const world = new World({ ...OPTIONS, groups: all(60) })
     world.admit(interactive(0, 45, { siblings: 2 }))
     expect(world.launch(64)?.runs.map((run) => run.rows)).toEqual([45])
     expect(world.launch(64)?.runs.map((run) => run.rows)).toEqual([1, 1, 1])
@@ -142,7 +142,7 @@ describe('sharing', () => {
   })
 
   test('the least recently used goes first, the end of a prefix before its beginning', () => {
-    const world = new World({ ...OPTIONS, pages: 8 })
+    const world = new World({ ...OPTIONS, groups: all(8) })
     world.admit(interactive(0, 40, { salt: 'old', maxTokens: 1 }))
     world.finish()
     world.admit(interactive(0, 40, { salt: 'new', maxTokens: 1 }))
@@ -154,7 +154,7 @@ describe('sharing', () => {
   })
 
   test('a salt that is asked for and never kept leaves nothing behind', () => {
-    const world = new World({ ...OPTIONS, pages: 60 })
+    const world = new World({ ...OPTIONS, groups: all(60) })
     for (let i = 0; i < 50; i++) world.admit(interactive(0, 3, { salt: `s${i}`, maxTokens: 1 }))
     world.finish()
     expect(world.scheduler.counts.pages.cached).toBeLessThanOrEqual(50)
@@ -162,7 +162,7 @@ describe('sharing', () => {
 })
 
 test('lookup drafts are taken as far as they are right, and counted', () => {
-  const world = new World({ ...OPTIONS, pages: 60 })
+  const world = new World({ ...OPTIONS, groups: all(60) })
   world.admit(interactive(0, 40, { maxTokens: 26, drafts: 3 }))
   world.finish()
   const { drafted, accepted } = world.scheduler.counts

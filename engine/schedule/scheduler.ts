@@ -6,35 +6,14 @@
  */
 import { accept } from './accept.ts'
 import type { SchedulerCounts } from './counts.ts'
-import { type Drafter, draftsFor, NO_DRAFTS } from './drafts.ts'
-import { hasPrompt, KvSpace, residenceOf, type Started, type TableEntry } from './kv-space.ts'
+import { draftsFor, NO_DRAFTS } from './drafts.ts'
+import { hasPrompt, KvSpace, residenceOf, type Started } from './kv-space.ts'
+import type { SchedulerOptions } from './options.ts'
+import { totalOf } from './pages.ts'
 import { WaitingQueue } from './queue.ts'
 import type { Ending, Priority, Request } from './request.ts'
 import { RunningList } from './running.ts'
-import type { Kept, Outcome, Run, Step } from './step.ts'
-
-export interface SchedulerOptions {
-  /** KV pages in all. */
-  readonly pages: number
-  /** Sequences that run at once. */
-  readonly slots: number
-  /** Rows of a step that may choose a token. */
-  readonly picks: number
-  /** Who drafts for requests that want it: the sequence itself, or a model on the GPU. */
-  readonly drafter: Drafter
-}
-
-/** A step while it is planned. */
-interface Draft {
-  readonly number: number
-  readonly started: Started[]
-  readonly tables: TableEntry[]
-  readonly runs: Run[]
-  /** Rows of prompts that are left. */
-  prompt: number
-  /** Rows that may still choose a token. */
-  picks: number
-}
+import type { Draft, Kept, Outcome, Run, Step } from './step.ts'
 
 export class Scheduler {
   readonly #options: SchedulerOptions
@@ -48,10 +27,11 @@ export class Scheduler {
 
   constructor(options: SchedulerOptions) {
     this.#options = options
-    this.#space = new KvSpace(options.pages, options.slots)
+    this.#space = new KvSpace(options.groups, options.slots)
   }
 
   get counts(): SchedulerCounts {
+    const groups = this.#space.counts
     return {
       running: this.#running.size,
       queued: this.#waiting.size,
@@ -60,7 +40,8 @@ export class Scheduler {
       accepted: this.#accepted,
       promptTokens: this.#space.prefix.asked,
       cachedTokens: this.#space.prefix.found,
-      pages: this.#space.counts,
+      pages: totalOf(groups),
+      groups,
     }
   }
 
@@ -82,6 +63,7 @@ export class Scheduler {
     const { picks } = this.#options
     const draft: Draft = { number: this.#steps, started: [], tables: [], runs: [], prompt, picks }
     for (const priority of ['interactive', 'batch'] as const) {
+      this.#moveWindows(draft, priority)
       for (const request of this.#running.of(priority)) {
         if (request.remaining === 1) this.#plan(draft, request)
       }
@@ -94,6 +76,14 @@ export class Scheduler {
     this.#steps++
     const { number, started, tables, runs } = draft
     return { number, started, tables, runs }
+  }
+
+  /** Prompts whose window moves on get their pages before anybody is planned: who is in the step must stay in it. */
+  #moveWindows(draft: Draft, priority: Priority): void {
+    for (const request of this.#running.of(priority)) {
+      if (request.state !== 'running' || request.remaining < 2) continue
+      this.#makeRoom(request, request.computed + this.#rowsOf(request, draft), draft)
+    }
   }
 
   /** Starts waiting requests, first come first, while there is room and budget. */
@@ -127,7 +117,7 @@ export class Scheduler {
       if (started || request.options.priority === 'batch') return started
       const victim = this.#running.of('batch').at(-1)
       if (!victim) return null
-      this.#preempt(victim, draft.number)
+      this.#preempt(victim, draft)
     }
   }
 
@@ -137,8 +127,7 @@ export class Scheduler {
     if (request.state !== 'running' || draft.picks < 1) return
     if (request.waitsForHost && request.pending > 0) return
     const decoding = request.remaining === 1
-    const wanted = decoding ? 1 : Math.min(request.remaining, draft.prompt)
-    const rows = options.score === 'all' ? Math.min(wanted, draft.picks) : wanted
+    const rows = this.#rowsOf(request, draft)
     const ends = computed + rows === tokens.length + request.pending
     if (rows < 1 || (ends && request.isSpent)) return
     if (!this.#makeRoom(request, computed + rows, draft)) return
@@ -162,9 +151,17 @@ export class Scheduler {
     this.#space.publish(request, draft.number)
   }
 
+  /** Rows of a request that the step has room for, drafts aside. */
+  #rowsOf(request: Request, { prompt, picks }: Draft): number {
+    if (request.remaining === 1) return 1
+    const rows = Math.min(request.remaining, prompt, this.#space.rowsFor(request))
+    return request.options.score === 'all' ? Math.min(rows, picks) : rows
+  }
+
   /** Drafts behind `length` tokens; none where they want a page that is not there, as nobody makes room for a guess. */
   #draft(request: Request, length: number, { picks, tables }: Draft): Run['drafts'] {
-    const drafts = draftsFor(request, picks - 1, this.#options.drafter)
+    const room = this.#space.rowsFor(request) - (length - request.computed)
+    const drafts = draftsFor(request, Math.min(picks - 1, room), this.#options.drafter)
     return this.#space.grow(request, length + drafts.count, tables) ? drafts : NO_DRAFTS
   }
 
@@ -172,15 +169,17 @@ export class Scheduler {
   #makeRoom(request: Request, length: number, draft: Draft): boolean {
     while (!this.#space.grow(request, length, draft.tables)) {
       const victim = this.#running.youngest()!
-      this.#preempt(victim, draft.number)
+      this.#preempt(victim, draft)
       if (victim === request) return false
     }
     return true
   }
 
   /** Sends a running request back to the queue: it starts again with the tokens it has. */
-  #preempt(request: Request, step: number): void {
-    this.#space.leave(request, step)
+  #preempt(request: Request, draft: Draft): void {
+    const { slot } = residenceOf(request)
+    draft.tables = draft.tables.filter((entry) => entry.slot !== slot)
+    this.#space.leave(request, draft.number)
     this.#running.remove(request)
     request.state = 'waiting'
     request.computed = 0

@@ -26,6 +26,18 @@ export interface Step {
   readonly runs: readonly Run[]
 }
 
+/** A step while it is planned. */
+export interface Draft {
+  readonly number: number
+  readonly started: Started[]
+  tables: TableEntry[]
+  readonly runs: Run[]
+  /** Rows of prompts that are left. */
+  prompt: number
+  /** Rows that may still choose a token. */
+  picks: number
+}
+
 /** What a run brought, one id a pick; the draft model's own ids where it drafted. */
 export interface Outcome {
   readonly ids: readonly number[]

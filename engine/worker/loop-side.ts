@@ -136,6 +136,10 @@ class LoopSide {
       running: counts.running,
       queued: counts.queued,
       pages: counts.pages,
+      pageGroups: counts.groups.map((pages, i) => ({
+        ...pages,
+        window: runner.sizes.groups[i]?.window || null,
+      })),
       prefix: { promptTokens: counts.promptTokens, cachedTokens: counts.cachedTokens },
       preemptions: counts.preemptions,
       speculation: { drafted: counts.drafted, accepted: counts.accepted },

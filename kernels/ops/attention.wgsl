@@ -57,7 +57,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
       var base: array<u32, KEYS>;
       var scales: array<vec2f, KEYS>;
       for (var k = 0u; k < KEYS; k++) {
-        let key = min(t + k * 8u + l, longest - 1u);
+        let key = clamp(t + k * 8u + l, start, longest - 1u); // pages before it are somebody else's
         let page = page_table[table + key / 16u];
         base[k] = page * PAGE_UNITS + kv * CHUNKS * 16u + key % 16u;
         scales[k] = vec2f(kv_scale(page, kv, key % 16u), kv_scale(page, KV_HEADS + kv, key % 16u));
@@ -103,7 +103,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
       }
       settle();
       for (var k = 0u; k < opaque(KEYS); k++) {
-        let eight = min(t + k * 8u, (longest - 1u) & ~7u);
+        let eight = clamp(t + k * 8u, start & ~7u, (longest - 1u) & ~7u);
         let count = min(8u, longest - min(longest, round + k * 8u));
         let last = min(7u, longest - 1u - eight);
         let place = page_table[table + eight / 16u] * PAGE_UNITS + ((KV_HEADS + kv) * 16u + eight % 16u) * CHUNKS;

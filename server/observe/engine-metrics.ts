@@ -21,6 +21,17 @@ const one = (read: (stats: EngineStats) => number) => (stats: EngineStats) =>
 const each = (label: string, counts: Readonly<Record<string, number>>): Sample[] =>
   Object.entries(counts).map(([name, value]) => [{ [label]: name }, value])
 
+const pagesByState = ({
+  window,
+  free,
+  cached,
+  inUse,
+}: EngineStats['pageGroups'][number]): Sample[] =>
+  Object.entries({ free, cached, in_use: inUse }).map(([state, value]) => [
+    { window: window === null ? 'all' : String(window), state },
+    value,
+  ])
+
 const SECOND = 1000
 
 const METRICS: readonly EngineMetric[] = [
@@ -40,9 +51,18 @@ const METRICS: readonly EngineMetric[] = [
   },
   {
     kind: 'gauge',
+    name: 'kv_window_pages',
+    help: 'Pages of the KV cache, by how many tokens back the layers look that use them, and by state',
+    labels: ['window', 'state'],
+    samples: ({ pageGroups }) => pageGroups.flatMap(pagesByState),
+  },
+  {
+    kind: 'gauge',
     name: 'kv_usage_ratio',
-    help: 'Share of the KV pages that running sequences hold',
-    samples: one(({ pages }) => (pages.total === 0 ? 0 : pages.inUse / pages.total)),
+    help: 'Share of the KV pages that running sequences hold, of the layers where it is highest',
+    samples: one(({ pageGroups }) =>
+      Math.max(0, ...pageGroups.map(({ inUse, total }) => inUse / Math.max(1, total))),
+    ),
   },
   {
     kind: 'gauge',
