@@ -5,6 +5,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { numbersOf } from '../test/goldens.ts'
 import { Engine } from './engine.ts'
 import {
   encodeSafetensors,
@@ -21,18 +22,13 @@ const goldens = JSON.parse(
   readFileSync(new URL('../test/goldens/numpy.json', import.meta.url), 'utf8'),
 ) as Golden[]
 
-/** Numbers by the tensor's name: the same function as in the script. */
+/** Numbers by the tensor's name, as in the script. */
 function numbers(name: string, ...shape: number[]): FixtureTensor {
-  let seed = 0x811c9dc5
-  for (const byte of Buffer.from(name)) seed = Math.imul(seed ^ byte, 0x01000193)
   const isNorm = name.includes('norm') && name.endsWith('weight')
-  const values = new Float32Array(shape.reduce((a, b) => a * b, 1)).map((_, i) => {
-    let x = Math.imul(i, 0x9e3779b9) ^ seed
-    x = Math.imul(x ^ (x >>> 16), 0x85ebca6b)
-    x = Math.imul(x ^ (x >>> 13), 0xc2b2ae35)
-    x = (x ^ (x >>> 16)) >>> 0
-    return (x / 2 ** 31 - 1) * 0.4 + (isNorm ? 1 : 0)
-  })
+  const values = Float32Array.from(
+    numbersOf(name, shape),
+    (value) => value * 0.4 + (isNorm ? 1 : 0),
+  )
   return { dtype: 'F32', shape, data: new Uint8Array(values.buffer) }
 }
 

@@ -1,37 +1,21 @@
 /** The tiny checkpoints of `../shared/goldens`, one of every architecture, against transformers: every stored logit, greedy ids. */
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { farthest, NEAR_TIE, parting, readGolden } from '../test/goldens.ts'
 import { describeShared } from '../test/shared-folder.ts'
 import { Engine } from './engine.ts'
 import type { LogitsResult } from './logits.ts'
 
-interface Golden {
-  prompts: {
-    ids: number[]
-    last_logits: number[]
-    top8: Record<string, [number, number][]>
-    greedy: number[]
-  }[]
-}
-
 /** Whose logits are held with a cache of f16, too. */
 const ALSO_F16 = new Set(['llama', 'gemma3', 'gpt-oss'])
 const TOLERANCE = { f32: 2e-3, f16: 2e-2 }
-/** Below this lead the reference itself may have chosen otherwise. */
-const NEAR_TIE = 5e-3
-
-const leadOf = (logits: Float32Array): number => {
-  const [first = 0, second = 0] = Float32Array.from(logits).sort().reverse()
-  return first - second
-}
-
 describeShared('tiny goldens', (shared) => {
   const goldens = join(shared, 'goldens', 'tiny')
   describe.each(readdirSync(goldens).sort())('%s', (name) => {
     const folder = join(goldens, name)
     const caches = ALSO_F16.has(name) ? (['f32', 'f16'] as const) : (['f32'] as const)
-    const golden = JSON.parse(readFileSync(join(folder, 'golden.json'), 'utf8')) as Golden
+    const golden = readGolden(folder)
 
     describe.each(caches)('KV cache in %s', (kv) => {
       let engine: Engine
@@ -56,24 +40,12 @@ describeShared('tiny goldens', (shared) => {
       test.each(golden.prompts.map((prompt, i) => [prompt.ids.length, i, prompt] as const))(
         'prompt of %i',
         async (_, index, prompt) => {
-          const { last, all, greedy } = answers[index] as LogitsResult
-          const worst = Math.max(
-            ...prompt.last_logits.map((want, i) => Math.abs(want - (last[i] ?? Number.NaN))),
-          )
-          expect(worst).toBeLessThan(TOLERANCE[kv])
-          for (const [position, tops] of Object.entries(prompt.top8)) {
-            for (const [id, want] of tops) {
-              const got = all?.[Number(position)]?.[id] ?? Number.NaN
-              expect(Math.abs(got - want), `position ${position}, id ${id}`).toBeLessThan(
-                TOLERANCE[kv],
-              )
-            }
-          }
-          const parts = greedy.findIndex((id, i) => id !== prompt.greedy[i])
-          if (parts < 0) return
-          const before = [...prompt.ids, ...greedy.slice(0, parts)]
-          const lead = leadOf((await engine.logits(before)).last)
-          expect(lead, `ids part at ${parts} although the choice is clear`).toBeLessThan(NEAR_TIE)
+          const answer = answers[index] as LogitsResult
+          const { distance, at } = farthest(prompt, answer)
+          expect(distance, at).toBeLessThan(TOLERANCE[kv])
+          const parts = await parting(engine, prompt, answer.greedy)
+          const clear = `ids part at ${parts?.at} although the choice is clear`
+          expect(parts?.lead ?? 0, clear).toBeLessThan(NEAR_TIE)
         },
       )
     })

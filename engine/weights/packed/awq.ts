@@ -11,7 +11,7 @@ import {
   groupSizeOf,
   type PackedModule,
   type PackedSource,
-  pathsOf,
+  pathsOfAny,
   runsOf,
   wordsOf,
 } from './form.ts'
@@ -24,7 +24,8 @@ const SHIFTS = [0, 16, 4, 20, 8, 24, 12, 28] as const
 export const awq: Form = {
   method: 'awq',
   idle: null,
-  modules: async (source) => pathsOf(source, '.qweight').map((path) => moduleOf(source, path)),
+  modules: async (source) =>
+    pathsOfAny(source, '.qweight', '.qzeros').map((path) => moduleOf(source, path)),
 }
 
 /** The number of `row` in words of which each line has one for eight rows. */

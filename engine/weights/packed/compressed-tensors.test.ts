@@ -62,6 +62,13 @@ describe('compressed-tensors', () => {
     expect(values).toEqual(matrix(9, 20, want))
   })
 
+  it('with groups of the stated size, of which the last is shorter', async () => {
+    const settings = config('pack-quantized', { num_bits: 4, type: 'int', group_size: 32 })
+    const { form, values } = await read(await load(settings, packed(4, 3, 40, 2)))
+    expect(form).toBe('F32')
+    expect(values).toEqual(matrix(3, 40, (row, k) => (code(4)(row, k) - 8) * scale(row, k >> 5)))
+  })
+
   it('of whole bytes is the affine form, too', async () => {
     const settings = config('int-quantized', { num_bits: 8, type: 'int' })
     const weight = bytes('I8', 3, 32, (row, k) => row * 32 + k - 50)

@@ -14,6 +14,7 @@ import {
   type PackedModule,
   type PackedSource,
   pathsOf,
+  pathsOfAny,
   runsIn,
   runsOf,
   statedGroups,
@@ -28,7 +29,7 @@ export const compressedTensors: Form = {
   idle: /\.(input_scale|input_zero_point|output_scale|k_scale|v_scale)$/,
   async modules(source) {
     const { checkpoint } = source
-    const packed = pathsOf(source, '.weight_packed')
+    const packed = pathsOfAny(source, '.weight_packed', '.weight_shape')
     const scaled = pathsOf(source, '.weight_scale').filter((path) => !packed.includes(path))
     const first = packed[0] === undefined ? `${scaled[0]}.weight` : `${packed[0]}.weight_packed`
     if (packed.length + scaled.length > 0) checkFormats(source, first)
@@ -98,7 +99,7 @@ async function packedModule(source: PackedSource, path: string): Promise<PackedM
   const perWord = 32 / bits
   const scales = expectTensor(source, name('scale'), FLOATS, scaleShape(source, path, rows))
   const [, count = 1] = scales.shape
-  const size = Math.ceil(columns / count)
+  const size = groupSize(source, columns, count)
   if (Math.ceil(columns / size) !== count) {
     throw fault(scales.name, `has ${count} groups, which ${columns} columns cannot have`)
   }
@@ -127,6 +128,15 @@ async function packedModule(source: PackedSource, path: string): Promise<PackedM
       }
     },
   }
+}
+
+/** Columns of a group: as stated where that comes to so many groups (the last may be shorter), else even ones. */
+function groupSize(source: PackedSource, columns: number, count: number): number {
+  const stated = schemes(source).map((scheme) => Number(scheme.group_size))
+  return (
+    stated.find((size) => size > 0 && Math.ceil(columns / size) === count) ??
+    Math.ceil(columns / count)
+  )
 }
 
 /** Of a tensor of scales: [rows, groups], or one for all. */

@@ -69,6 +69,11 @@ export const pathsOf = ({ checkpoint }: PackedSource, suffix: string): string[] 
     .filter((name) => name.endsWith(suffix))
     .map((name) => name.slice(0, -suffix.length))
 
+/** Module paths of the tensors that end in any of these: a module that lacks one of them is not overlooked. */
+export const pathsOfAny = (source: PackedSource, ...suffixes: readonly string[]): string[] => [
+  ...new Set(suffixes.flatMap((suffix) => pathsOf(source, suffix))),
+]
+
 /** A tensor that must be there, of one of these types and of this shape; two dimensions where none is given. */
 export function expectTensor(
   { checkpoint, fault }: PackedSource,

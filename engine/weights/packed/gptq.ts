@@ -15,7 +15,7 @@ import {
   groupSizeOf,
   type PackedModule,
   type PackedSource,
-  pathsOf,
+  pathsOfAny,
   runsIn,
   runsOf,
   statedGroups,
@@ -26,7 +26,7 @@ export const gptq: Form = {
   method: 'gptq',
   idle: null,
   modules: (source) =>
-    Promise.all(pathsOf(source, '.qweight').map((path) => moduleOf(source, path))),
+    Promise.all(pathsOfAny(source, '.qweight', '.qzeros').map((path) => moduleOf(source, path))),
 }
 
 /** What is added to a stored zero. */

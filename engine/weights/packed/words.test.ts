@@ -50,6 +50,12 @@ describe('GPTQ', () => {
     expect(values).toEqual(want(bits, (k) => k >> 5))
   })
 
+  it('a module without its qweight is not overlooked', async () => {
+    const { 'm.qweight': _, ...others } = tensors(4, 2, 1)
+    const loading = load(config(4, 32), others)
+    await expect(loading).rejects.toThrow('"gptq": tensor "m.qweight" is missing')
+  })
+
   it('v2 has its zeros as they are, a group may be a row', async () => {
     const settings = config(4, -1, { checkpoint_format: 'gptq_v2' })
     const { form, values } = await read(await load(settings, tensors(4, 1, 0)))
