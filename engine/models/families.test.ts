@@ -175,6 +175,11 @@ describe('what is refused', () => {
   const REFUSED: [name: keyof typeof CONFIGS, changes: JsonObject, message: string][] = [
     ['gemma2', { sliding_window: null }, '"sliding_window" is null, expected the window of'],
     ['gemma2', { query_pre_attn_scalar: 0 }, '"query_pre_attn_scalar" is 0, expected a positive'],
+    [
+      'gemma3',
+      { rope_local_base_freq: 1e-9 },
+      '"rope_local_base_freq" is 1e-9, expected a number above',
+    ],
     ['gpt-oss', { layer_types: ['full_attention'] }, '"layer_types" is 1, expected 2 of them'],
     ['gpt-oss', { layer_types: ['x', 'y'] }, 'expected one of full_attention, sliding_attention'],
     ['smollm3', { no_rope_layers: [1] }, '"no_rope_layers" is 1, expected 2 of them'],

@@ -6,13 +6,14 @@ import { gemmaConfig, gemmaNormNames } from './gemma2.ts'
 import { attentionByType, windowOf } from './layer-types.ts'
 import { hasRotationByType, parseRotary, type RotaryConfig } from './rotary-config.ts'
 import { attentionNames, mlpNames, modelNames, queryKeyNormNames } from './tensor-names.ts'
-import { positiveInteger, positiveNumber, validate } from './validate.ts'
+import { positiveInteger, validate } from './validate.ts'
 
+const BASE = 'a number above 1'
 const schema = z.object({
   sliding_window_pattern: positiveInteger.nullish(),
   _sliding_window_pattern: positiveInteger.nullish(),
-  rope_theta: positiveNumber.nullish(),
-  rope_local_base_freq: positiveNumber.nullish(),
+  rope_theta: z.number(BASE).gt(1, BASE).nullish(),
+  rope_local_base_freq: z.number(BASE).gt(1, BASE).nullish(),
 })
 /** What transformers assumes. */
 const PERIOD = 6
