@@ -127,6 +127,22 @@ describe('a small llama', () => {
     expect(found).toEqual(file.tensors[0] && numbers(file.tensors[0]))
   })
 
+  it('is the same with q, k and v in one tensor', async () => {
+    const file = llama('Q8_0')
+    const fused = (each: FixtureGgufTensor) => /attn_[qkv]\./.test(each.name)
+    const v = tensor('blk.0.attn_v.weight', 'Q8_0', 32, 16)
+    const apart = file.tensors.map((each) => (each.name === v.name ? v : each))
+    const data = Buffer.concat(apart.filter(fused).map((each) => each.data))
+    const qkv = { name: 'blk.0.attn_qkv.weight', shape: [32, 64], type: 8, data }
+    const others = apart.filter((each) => !fused(each))
+    const [one, other] = await Promise.all([
+      convert({ ...file, tensors: apart }),
+      convert({ ...file, tensors: [...others, qkv] }),
+    ])
+    const weights = (out: string) => readFile(join(out, 'model.safetensors'))
+    expect(await weights(other)).toEqual(await weights(one))
+  })
+
   it('has its config and tokenizer', async () => {
     const out = await convert(llama())
     const config = JSON.parse(await readFile(join(out, 'config.json'), 'utf8'))
