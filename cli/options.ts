@@ -112,6 +112,7 @@ type Passed =
   | 'speculate'
   | 'adapter'
   | 'quantize'
+  | 'chatTemplate'
 
 export interface EngineFlags extends Pick<LoadOptions, Passed> {
   context?: number
@@ -163,6 +164,7 @@ export function addEngine(command: Command): Command {
       'tokens to draft ahead, by --draft or by looking them up (default: 4 with --draft, else 0)',
       whole(0, 16),
     )
+    .option('--chat-template <file>', 'Jinja template instead of the model’s own')
     .option('--adapter <name>', 'auto, gpu, lavapipe, swiftshader, or part of an adapter’s name')
 }
 
@@ -179,6 +181,7 @@ export function loadingFrom(flags: EngineFlags): LoadOptions {
       'prefillChunk',
       'draft',
       'speculate',
+      'chatTemplate',
     ]),
     ...(flags.adapter === undefined ? {} : { adapter: flags.adapter }),
   }

@@ -60,9 +60,12 @@ const isQuantized = (weights: string | null): boolean =>
  */
 export function servedModels(parts: Parts, flags: ServedFlags): () => Promise<ServedModels> {
   const names = (flags.model ?? []).map((name) => modelName(name) ?? name)
-  const { onDemand = false, draft, modelsFolder } = flags
+  const { onDemand = false, draft, chatTemplate, modelsFolder } = flags
   if (draft !== undefined && (onDemand || names.length > 1)) {
     throw new UsageError('--draft goes with one --model only: a draft must have its vocabulary.')
+  }
+  if (chatTemplate !== undefined && (onDemand || names.length > 1)) {
+    throw new UsageError('--chat-template goes with one --model only: it is of that model’s kind.')
   }
   const folder = modelsFolder === undefined ? {} : { modelsFolder }
   const loading = { ...loadingFrom(flags), ...folder }

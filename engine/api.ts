@@ -131,11 +131,7 @@ export interface Generation extends AsyncIterable<Chunk> {
   result(): Promise<GenerateResult>
 }
 
-export interface ChatMessage {
-  role: string
-  content: string
-  name?: string
-}
+export type { ChatMessage, ChatOptions, ToolCall } from './chat-message.ts'
 
 export type Progress =
   /** Several files come at once. `note`: why nothing comes for a while. */
@@ -193,6 +189,8 @@ export interface LoadOptions {
   speculate?: number
   /** Adapter to use: `auto`, `gpu`, `lavapipe`, `swiftshader`, or part of an adapter's name. */
   adapter?: string
+  /** A chat template's file, instead of the model's own or for a model that has none. */
+  chatTemplate?: string
   /** Where models are kept. Default `ILLUMINATOR_MODELS`, else the user's data folder. */
   modelsFolder?: string
   onProgress?: (progress: Progress) => void

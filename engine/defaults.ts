@@ -12,6 +12,8 @@ export function defaultsOf(config: JsonObject): GenerateOptions {
   const temperature = number('temperature', (value) => value >= 0 && value <= 2)
   const topK = number('top_k', (value) => Number.isInteger(value) && value >= 0)
   const topP = number('top_p', (value) => value > 0 && value <= 1)
+  const typicalP = number('typical_p', (value) => value > 0 && value <= 1)
+  const maxTokens = number('max_new_tokens', (value) => Number.isInteger(value) && value >= 1)
   const minP = number('min_p', (value) => value >= 0 && value <= 1)
   const repetitionPenalty = number('repetition_penalty', (value) => value > 0 && value <= 10)
   if (config.do_sample === false) options.temperature = 0
@@ -19,6 +21,8 @@ export function defaultsOf(config: JsonObject): GenerateOptions {
   if (topK !== undefined) options.topK = topK
   if (topP !== undefined) options.topP = topP
   if (minP !== undefined) options.minP = minP
+  if (typicalP !== undefined) options.typicalP = typicalP
+  if (maxTokens !== undefined) options.maxTokens = maxTokens
   if (repetitionPenalty !== undefined) options.repetitionPenalty = repetitionPenalty
   return options
 }

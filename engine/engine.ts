@@ -1,7 +1,8 @@
 /** The public object: a model on a GPU. Text enters and leaves here and nowhere else; below, everything is ids. */
-import { ChatTemplate, Detokenizer, Tokenizer, TokenizerError } from '../tokenizer/index.ts'
+import { Detokenizer, TokenizerError } from '../tokenizer/index.ts'
 import type {
   ChatMessage,
+  ChatOptions,
   EngineStats,
   GenerateOptions,
   Generation,
@@ -17,21 +18,21 @@ import { type LogitsResult, scoreIds } from './logits.ts'
 import { requestsOf } from './requests.ts'
 import { checkParameters } from './sampling/parameters.ts'
 import { TextGeneration } from './text-generation.ts'
+import { answerEnds, chatIds, checkTemplateFile, loadText, type TextParts } from './text-parts.ts'
 import { HostSide } from './worker/host-side.ts'
-
-interface TextParts {
-  readonly tokenizer: Tokenizer
-  readonly template: ChatTemplate | TokenizerError
-}
 
 export class Engine {
   readonly #host: HostSide
   readonly #text: TextParts | TokenizerError
+  /** Ids that end an answer. */
+  readonly #ends: readonly number[]
   #closing: Promise<void> | null = null
 
   private constructor(host: HostSide, text: TextParts | TokenizerError) {
     this.#host = host
     this.#text = text
+    const { eosIds, info } = host.facts
+    this.#ends = answerEnds(text, eosIds, info.vocabularySize)
   }
 
   /**
@@ -43,9 +44,10 @@ export class Engine {
     model?: string,
     options: LoadOptions & { device?: DeviceTestOptions } = {},
   ): Promise<Engine> {
+    await checkTemplateFile(options.chatTemplate)
     const host = await HostSide.load(model, options)
     try {
-      return new Engine(host, await loadText(host.facts.info.path))
+      return new Engine(host, await loadText(host.facts.info.path, options.chatTemplate))
     } catch (error) {
       await host.close()
       throw error
@@ -73,21 +75,14 @@ export class Engine {
     return this.#generate(ids, options)
   }
 
-  /** Answers a conversation through the model's own chat template. Throws EngineError. */
-  chat(messages: readonly ChatMessage[], options: GenerateOptions = {}): Generation {
+  /**
+   * Answers a conversation through the model's own chat template. Control tokens spelled out in messages, tools and
+   * variables stay text. A call of a tool comes as the text in which the model writes it. Throws EngineError.
+   */
+  chat(messages: readonly ChatMessage[], options: ChatOptions = {}): Generation {
     this.#check()
-    const { template } = this.#textParts()
-    if (template instanceof TokenizerError) {
-      throw new EngineError('model', template.message, { cause: template })
-    }
-    if (messages.length === 0) {
-      throw new EngineError('bad_request', 'messages is empty; send at least one.', {
-        param: 'messages',
-      })
-    }
-    const ids = this.#told('messages', () =>
-      template.encode(messages.map((message) => ({ ...message }))),
-    )
+    const text = this.#textParts()
+    const ids = this.#told('messages', () => chatIds(text, messages, options))
     return this.#generate(ids, options)
   }
 
@@ -153,7 +148,7 @@ export class Engine {
     const { signal } = options
     const { timeout } = parameters
     const maxTokens = Math.min(parameters.maxTokens ?? room, room)
-    const host = requestsOf(this.#host, ids, parameters, maxTokens)
+    const host = requestsOf(this.#host, ids, parameters, maxTokens, this.#ends)
     const mostTokens = maxTokens * choices.length
     const promptTokens = ids.length
     return new TextGeneration(host, choices, { promptTokens, mostTokens, signal, timeout })
@@ -200,23 +195,5 @@ export class Engine {
 
   #check(): void {
     if (this.#closing) throw new EngineError('closed', 'The engine was closed.')
-  }
-}
-
-/** Tokenizer and chat template of a folder; a folder without them is no error until text is asked for. */
-async function loadText(folder: string): Promise<TextParts | TokenizerError> {
-  let tokenizer: Tokenizer
-  try {
-    tokenizer = await Tokenizer.load(folder)
-  } catch (error) {
-    if (error instanceof TokenizerError && error.kind === 'missing') return error
-    const message = error instanceof Error ? error.message : String(error)
-    throw new EngineError('model', message, { cause: error })
-  }
-  try {
-    return { tokenizer, template: await ChatTemplate.load(folder, tokenizer) }
-  } catch (error) {
-    if (error instanceof TokenizerError) return { tokenizer, template: error }
-    throw error
   }
 }

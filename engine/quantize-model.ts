@@ -2,7 +2,7 @@
  * Quantizes a model into a folder of its own: what `quantize` does on load, done once and kept. The folder appears under
  * its name when it is whole.
  */
-import { copyFile, readdir, writeFile } from 'node:fs/promises'
+import { copyFile, cp, readdir, writeFile } from 'node:fs/promises'
 import { extname, join, resolve } from 'node:path'
 import { Device, Pipelines } from '../kernels/index.ts'
 import type { LoadOptions, Progress, QuantizeType } from './api.ts'
@@ -118,6 +118,9 @@ async function fill(
 /** Tokenizer, generation config, README: everything beside the weights. */
 async function copyRest(from: string, to: string): Promise<void> {
   for (const entry of await readdir(from, { withFileTypes: true })) {
+    if (entry.name === 'additional_chat_templates') {
+      await cp(join(from, entry.name), join(to, entry.name), { recursive: true })
+    }
     if (entry.isDirectory() || entry.name.startsWith('.')) continue
     if (NOT_COPIED.has(extname(entry.name).toLowerCase()) || WRITTEN_ANEW.has(entry.name)) continue
     await copyFile(join(from, entry.name), join(to, entry.name))

@@ -9,9 +9,10 @@ export function requestsOf(
   prompt: readonly number[],
   parameters: Parameters,
   maxTokens: number,
+  ends: readonly number[],
 ): GenerationHost {
   const { priority, salt, drafts, stopTokenIds, ignoreEos } = parameters
-  const stopIds = [...new Set([...stopTokenIds, ...(ignoreEos ? [] : host.facts.eosIds)])]
+  const stopIds = [...new Set([...stopTokenIds, ...(ignoreEos ? [] : ends)])]
   const shared = { prompt, maxTokens, stopIds, priority, salt, drafts, score: 'none' as const }
   const numbers: number[] = []
   return {

@@ -3,7 +3,7 @@
  * one can set, honours choices, biases, log-probabilities, stops, limits and the signal, and counts what it was asked
  * to do.
  */
-import type { ChatMessage, GenerateOptions, Generation } from '../engine/api.ts'
+import type { ChatMessage, ChatOptions, GenerateOptions, Generation } from '../engine/api.ts'
 import { EngineError } from '../engine/errors.ts'
 import type { ServedEngine } from './contract/served-engine.ts'
 import { FakeGeneration } from './fake-generation.ts'
@@ -59,7 +59,7 @@ export class FakeEngine implements ServedEngine {
   /** Generations that ended because their signal fired. */
   aborted = 0
   closed = false
-  readonly calls: { prompt: unknown; options: GenerateOptions }[] = []
+  readonly calls: { prompt: unknown; options: ChatOptions }[] = []
   readonly #options: FakeOptions
   readonly #words: readonly string[]
 
@@ -93,7 +93,7 @@ export class FakeEngine implements ServedEngine {
     )
   }
 
-  chat(messages: readonly ChatMessage[], options: GenerateOptions = {}): Generation {
+  chat(messages: readonly ChatMessage[], options: ChatOptions = {}): Generation {
     this.calls.push({ prompt: messages, options })
     const text = messages.map(({ role, content }) => `${role}: ${content}\n`).join('')
     return this.#start(this.tokenize(text).length, options)

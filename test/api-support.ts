@@ -5,7 +5,7 @@
  */
 import type { z } from '@hono/zod-openapi'
 import { expect } from 'vitest'
-import type { GenerateOptions } from '../engine/api.ts'
+import type { ChatOptions } from '../engine/api.ts'
 import { chatRequest } from '../server/contract/chat.ts'
 import { completionRequest } from '../server/contract/completions.ts'
 import { generateRequest } from '../server/contract/generate.ts'
@@ -15,7 +15,7 @@ import { fieldsOf, type RequestField } from './request-fields.ts'
 /** What came of a request to a fake engine that says "a", "b", "c". */
 export interface Outcome {
   readonly prompt: unknown
-  readonly options: GenerateOptions
+  readonly options: ChatOptions
   /** JSON, or the payloads of the frames. */
   readonly body: unknown
 }
@@ -39,7 +39,7 @@ export interface Endpoint {
 }
 
 /** The value of a parameter that the engine gets under another name. */
-function option(send: object, expected: GenerateOptions): Proof {
+function option(send: object, expected: ChatOptions): Proof {
   const names = Object.keys(expected).join(' and ')
   return {
     shows: `reaches the engine as ${names}`,
@@ -130,6 +130,10 @@ const CHAT: Proofs = {
     'reaches the chat template',
     { messages: [{ role: 'user', content: 'Hi', name: 'ann' }] },
     [{ role: 'user', content: 'Hi', name: 'ann' }],
+  ),
+  chat_template_kwargs: option(
+    { chat_template_kwargs: { enable_thinking: false } },
+    { templateVariables: { enable_thinking: false } },
   ),
   max_completion_tokens: option({ max_completion_tokens: 2 }, { maxTokens: 2 }),
   logprobs: bodyHas(

@@ -1,6 +1,6 @@
 /** Rendered chats against the reference, special tokens in messages, and templates that refuse. */
 
-import { mkdtemp, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -120,10 +120,42 @@ describe('templates', () => {
     expect(() => named.render([])).toThrow(/named rag/)
   })
 
-  it('prefer chat_template.jinja', async () => {
+  it('stand in the folder, in its configuration, or in a file of the caller’s', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'illuminator-template-'))
-    await writeFile(join(folder, 'chat_template.jinja'), 'from the file')
     const { tokenizer } = chat('from the config')
-    expect((await ChatTemplate.load(folder, tokenizer)).render([])).toBe('from the file')
+    const bare = chat(null).tokenizer
+    const rendered = async (of: Tokenizer, tools: unknown[] = [], file?: string) =>
+      (await ChatTemplate.load(folder, of, file)).render([], { tools })
+    await writeFile(join(folder, 'chat_template.json'), '{"chat_template": "from the processor"}')
+    expect(await rendered(bare)).toBe('from the processor')
+    expect(await rendered(tokenizer)).toBe('from the config')
+    await writeFile(join(folder, 'chat_template.jinja'), 'from the file')
+    expect(await rendered(tokenizer, [{}])).toBe('from the file')
+    await mkdir(join(folder, 'additional_chat_templates'))
+    await writeFile(join(folder, 'additional_chat_templates', 'tool_use.jinja'), 'with tools')
+    expect(await rendered(tokenizer, [{}])).toBe('with tools')
+    expect(await rendered(tokenizer)).toBe('from the file')
+    const own = join(folder, 'own.jinja')
+    await writeFile(own, 'my own')
+    expect(await rendered(tokenizer, [{}], own)).toBe('my own')
+    await expect(rendered(bare, [], join(folder, 'none.jinja'))).rejects.toThrow(
+      `There is no chat template ${join(folder, 'none.jinja')}.`,
+    )
+  })
+
+  it('refuse variables under the names of their own', async () => {
+    const template = await chat('{{ messages | length }}').load()
+    for (const name of ['messages', 'tools', 'raise_exception', 'namespace', 'none']) {
+      const render = () => template.render([], { variables: { [name]: 'x' } })
+      expect(render).toThrow(`The template variable ${name} cannot be given`)
+    }
+  })
+
+  it('write numbers, None and what holds them as Python does', async () => {
+    const template = await chat('{% for x in all %}{{ x }};{% endfor %}').load()
+    const all = [1, -0.5, 1e-7, 0.0001, 1e16 + 0.5, 1.5e300, null, true, ["it's", '"\n'], { a: [] }]
+    expect(template.render([], { variables: { all } })).toBe(
+      `1;-0.5;1e-07;0.0001;10000000000000000;1.5e+300;None;True;["it's", '"\\n'];{'a': []};`,
+    )
   })
 })

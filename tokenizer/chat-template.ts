@@ -4,15 +4,13 @@
  * changing a single id of ordinary text: see `guardedStrings`.
  */
 
-import { join } from 'node:path'
-import { Environment, Interpreter, parse, tokenize } from '@huggingface/jinja'
 import { TokenizerError } from './errors.ts'
-import { isObject, readText, tokenContent } from './files.ts'
+import { isObject, tokenContent } from './files.ts'
 import { guardedStrings } from './guard.ts'
+import { type Node, parseJinja, runJinja } from './jinja.ts'
 import { strftime } from './strftime.ts'
+import { readTemplates } from './template-sources.ts'
 import type { Tokenizer } from './tokenizer.ts'
-
-type Program = ReturnType<typeof parse>
 
 /** Names that every template may use. */
 const CONSTANTS: Readonly<Record<string, unknown>> = {
@@ -41,7 +39,7 @@ export interface RenderOptions {
   tools?: readonly unknown[]
   /** End with the opening of the assistant's turn. Default true. */
   addGenerationPrompt?: boolean
-  /** Further variables of the template, such as `enable_thinking`. They are trusted. */
+  /** Further variables of the template, such as `enable_thinking` or `documents`. */
   variables?: Readonly<Record<string, unknown>>
   /** What `strftime_now` reads. Default: the clock. */
   now?: Date
@@ -51,7 +49,7 @@ export interface RenderOptions {
 export class ChatTemplate {
   readonly #tokenizer: Tokenizer
   readonly #named: ReadonlyMap<string, string>
-  readonly #parsed = new Map<string, Program>()
+  readonly #parsed = new Map<string, Node>()
   readonly #source: string
 
   constructor(tokenizer: Tokenizer, named: ReadonlyMap<string, string>, source: string) {
@@ -61,22 +59,18 @@ export class ChatTemplate {
   }
 
   /**
-   * Reads chat_template.jinja, else `chat_template` of tokenizer_config.json.
-   * Throws `TokenizerError('missing')` where a folder has neither: its model is no chat model.
+   * The templates of a folder: see `readTemplates` for where they may stand.
+   * @param file a template to use instead of the folder's own, for instance for a model that has none
+   * Throws `TokenizerError('missing')` where there is none: the model is no chat model.
    */
-  static async load(folder: string, tokenizer: Tokenizer): Promise<ChatTemplate> {
-    const configured = tokenizer.config.chat_template
-    const named = readNamed(configured)
-    const file = await readText(folder, 'chat_template.jinja')
-    if (file !== undefined) named.set('default', file)
-    if (named.size > 0) {
-      const name = file === undefined ? 'tokenizer_config.json' : 'chat_template.jinja'
-      return new ChatTemplate(tokenizer, named, join(folder, name))
-    }
-    throw new TokenizerError(
-      'missing',
-      `The model in ${folder} has no chat template (no chat_template.jinja, and no chat_template in tokenizer_config.json): give it a plain prompt instead of messages, or add the file.`,
-    )
+  static async load(folder: string, tokenizer: Tokenizer, file?: string): Promise<ChatTemplate> {
+    const { named, source } = await readTemplates(folder, tokenizer.config, file)
+    return new ChatTemplate(tokenizer, named, source)
+  }
+
+  /** Whether a template spells `text` out, as a template does that writes a control token. */
+  mentions(text: string): boolean {
+    return [...this.#named.values()].some((template) => template.includes(text))
   }
 
   /** The prompt as text. Throws `TokenizerError('template')` with the template's own words when it refuses. */
@@ -85,15 +79,16 @@ export class ChatTemplate {
   }
 
   /**
-   * The prompt as ids. Equal to encoding `render`'s text, except that control tokens spelled out in messages and
-   * tools stay text.
+   * The prompt as ids. Equal to encoding `render`'s text, except that control tokens spelled out in messages, tools and
+   * variables stay text.
    */
   encode(messages: readonly TemplateMessage[], options: RenderOptions = {}): number[] {
     const tokens = [...this.#tokenizer.specialIds].flatMap(
       (id) => this.#tokenizer.tokenText(id) ?? [],
     )
-    const { value, guard } = guardedStrings({ messages, tools: options.tools }, tokens)
-    const text = this.#render(value.messages, value.tools, options)
+    const { tools, variables } = options
+    const { value, guard } = guardedStrings({ messages, tools, variables }, tokens)
+    const text = this.#render(value.messages, value.tools, options, value.variables)
     return this.#tokenizer.encodeGuarded(text, guard)
   }
 
@@ -101,14 +96,15 @@ export class ChatTemplate {
     messages: readonly TemplateMessage[],
     tools: readonly unknown[] | undefined,
     options: RenderOptions,
+    variables = options.variables ?? {},
   ): string {
     const template = this.#template(tools !== undefined && tools.length > 0)
     try {
-      return run(template, {
+      return runJinja(template, {
         ...CONSTANTS,
         ...this.#specialTokens(),
-        ...options.variables,
-        messages,
+        ...checkVariables(variables),
+        messages: messages.map(withReasoning),
         tools: tools ?? null,
         add_generation_prompt: options.addGenerationPrompt ?? true,
         raise_exception: (message: unknown) => {
@@ -126,7 +122,7 @@ export class ChatTemplate {
     }
   }
 
-  #template(hasTools: boolean): Program {
+  #template(hasTools: boolean): Node {
     const wanted = hasTools && this.#named.has('tool_use') ? 'tool_use' : 'default'
     const text = this.#named.get(wanted)
     if (text === undefined) {
@@ -146,27 +142,46 @@ export class ChatTemplate {
 
   #specialTokens(): Record<string, unknown> {
     const tokens: Record<string, unknown> = {}
-    for (const [key, value] of Object.entries(this.#tokenizer.config)) {
+    const { config } = this.#tokenizer
+    // Those beyond the usual ones stand by themselves in newer files.
+    const more = isObject(config.extra_special_tokens) ? config.extra_special_tokens : {}
+    for (const [key, value] of Object.entries({ ...more, ...config })) {
       const content = tokenContent(value)
-      if (/^[a-z_]+_token$/.test(key) && content !== undefined) tokens[key] = content
+      if (/^\w+_token$/.test(key) && content !== undefined) tokens[key] = content
     }
     return tokens
   }
 }
 
-/**
- * The library's own `Template` cannot be used: it declares `raise_exception` and `strftime_now` itself, so that
- * neither can be given here, and its `strftime_now` knows few fields and writes months in the machine's language.
- */
-function run(program: Program, variables: Readonly<Record<string, unknown>>): string {
-  const environment = new Environment()
-  for (const [name, value] of Object.entries(variables)) environment.set(name, value)
-  return String(new Interpreter(environment).run(program).value)
+/** What every template gets, and no variable may be named. */
+const OWN = [
+  ...Object.keys(CONSTANTS),
+  ...['messages', 'tools', 'add_generation_prompt', 'raise_exception', 'strftime_now', 'namespace'],
+]
+
+/** Throws `TokenizerError('template')` for a name that has a meaning already. */
+function checkVariables(variables: Readonly<Record<string, unknown>>) {
+  const own = Object.keys(variables).find((name) => OWN.includes(name))
+  if (own === undefined) return variables
+  throw new TokenizerError(
+    'template',
+    `The template variable ${own} cannot be given: every chat template gets its own.`,
+  )
 }
 
-function parseTemplate(text: string, source: string): Program {
+const REASONING = ['reasoning_content', 'thinking', 'reasoning'] as const
+
+/** Templates call an answer's reasoning by one name or another: as transformers does, all of them get it. */
+function withReasoning(message: TemplateMessage): TemplateMessage {
+  const name = REASONING.find((key) => message[key] !== undefined && message[key] !== null)
+  if (name === undefined) return message
+  const reasoning = message[name]
+  return { thinking: reasoning, ...message, reasoning_content: reasoning }
+}
+
+function parseTemplate(text: string, source: string): Node {
   try {
-    return parse(tokenize(text, { lstrip_blocks: true, trim_blocks: true }))
+    return parseJinja(text)
   } catch (cause) {
     throw new TokenizerError(
       'template',
@@ -174,15 +189,4 @@ function parseTemplate(text: string, source: string): Program {
       { cause },
     )
   }
-}
-
-function readNamed(configured: unknown): Map<string, string> {
-  const named = new Map<string, string>()
-  if (typeof configured === 'string') named.set('default', configured)
-  for (const each of Array.isArray(configured) ? configured : []) {
-    if (!isObject(each)) continue
-    const { name, template } = each
-    if (typeof name === 'string' && typeof template === 'string') named.set(name, template)
-  }
-  return named
 }

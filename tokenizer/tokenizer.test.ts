@@ -66,6 +66,18 @@ describe('sentencepiece-like tokenizers', () => {
     expect(tokenizer.eosId).toBeUndefined()
   })
 
+  it('put around a text what the configuration says, where it says something', () => {
+    const ids = (config: Record<string, unknown>, specialTokens = true) =>
+      new Tokenizer(sentencePieceJson(), { bos_token: '<s>', eos_token: '</s>', ...config })
+        .encode('hello', { specialTokens })
+        .map((id) => tokenizer.tokenText(id))
+    expect(ids({})).toEqual(['<s>', '▁hello'])
+    expect(ids({ add_bos_token: false })).toEqual(['▁hello'])
+    expect(ids({ add_bos_token: true, add_eos_token: true })).toEqual(['<s>', '▁hello', '</s>'])
+    expect(ids({ add_bos_token: true, bos_token: null })).toEqual(['▁hello'])
+    expect(ids({ add_bos_token: true, add_eos_token: true }, false)).toEqual(['▁hello'])
+  })
+
   it('ignore ids without a token', () => {
     expect(tokenizer.decode([99_999, -1])).toBe('')
     expect(tokenizer.tokenText(99_999)).toBeUndefined()

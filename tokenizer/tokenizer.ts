@@ -14,6 +14,7 @@ import {
 } from './added-tokens.ts'
 import { TokenizerError } from './errors.ts'
 import { type JsonObject, readObject, tokenContent } from './files.ts'
+import { postProcessorOf } from './post-processor.ts'
 import {
   bytesOfPiece,
   type DecodePlan,
@@ -220,9 +221,10 @@ export class Tokenizer {
 
 function buildLibrary(json: JsonObject, config: JsonObject, source: string): Library {
   // The library wants these keys present; files on the hub leave null ones out.
-  const defaults = { decoder: null, post_processor: null, pre_tokenizer: null, normalizer: null }
+  const defaults = { decoder: null, pre_tokenizer: null, normalizer: null }
   try {
-    return new Library({ ...defaults, added_tokens: [], ...json }, config)
+    const post_processor = postProcessorOf(json, config)
+    return new Library({ ...defaults, added_tokens: [], ...json, post_processor }, config)
   } catch (cause) {
     throw new TokenizerError(
       'broken',

@@ -38,6 +38,7 @@ const LOCAL_FLAGS: Readonly<Record<Exclude<keyof LoadFlags, 'model'>, string>> =
   prefillChunk: '--prefill-chunk',
   draft: '--draft',
   speculate: '--speculate',
+  chatTemplate: '--chat-template',
   adapter: '--adapter',
 }
 

@@ -6,8 +6,8 @@
  * the console, knows no offline mode, and brings WebAssembly for a second protocol. Listing, which it does well, is
  * the short half of this.
  */
-import { statfs } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, statfs } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import type { Progress } from '../api.ts'
 import { isJsonObject, readJsonObject } from '../weights/json.ts'
 import { downloadFile } from './download.ts'
@@ -45,8 +45,12 @@ const SMALL_FILES = new Set([
   'tokenizer.json',
   'tokenizer_config.json',
   'chat_template.jinja',
+  'chat_template.json',
   'special_tokens_map.json',
 ])
+
+/** Chat templates beside the default one. */
+const MORE_TEMPLATES = /^additional_chat_templates\/[\w.-]+\.jinja$/
 
 /**
  * Downloads what the engine needs of a model into `folder`, which may hold part of it already.
@@ -80,7 +84,9 @@ async function downloadListed(
   options: HubOptions,
 ): Promise<void> {
   const { files } = listing
-  const small = files.filter(({ path }) => SMALL_FILES.has(path) || path === INDEX)
+  const small = files.filter(
+    ({ path }) => SMALL_FILES.has(path) || path === INDEX || MORE_TEMPLATES.test(path),
+  )
   if (!small.some(({ path }) => path === 'config.json')) {
     throw new DownloadError(`${model.id} has no config.json, so it is not a model in this form`)
   }
@@ -123,8 +129,10 @@ async function fetchFile(
       source: hubEndpoint(env),
       ...(note === undefined ? {} : { note }),
     })
+  const path = join(folder, file.path)
+  await mkdir(dirname(path), { recursive: true })
   try {
-    await downloadFile(fileUrl(model, listing, file, env), join(folder, file.path), file.expected, {
+    await downloadFile(fileUrl(model, listing, file, env), path, file.expected, {
       headers: hubHeaders(env),
       signal,
       pauseMs,

@@ -1,6 +1,6 @@
 /** `POST /chat/completions` and `/v1/chat/completions`: a conversation answered, in OpenAI's shapes. */
 import { z } from '@hono/zod-openapi'
-import type { ChatMessage } from '../../engine/api.ts'
+import type { ChatMessage, ChatOptions } from '../../engine/api.ts'
 import {
   choices,
   dropped,
@@ -16,6 +16,7 @@ import { MAX_TOP_LOGPROBS, tokenLogprobs } from './logprobs.ts'
 import { finishReason, usageSchema } from './usage.ts'
 
 const MAX_MESSAGES = 4096
+const MAX_VARIABLES = 64
 
 const textPart = z.strictObject({
   type: z.literal('text').describe('Only text: images, audio and files are not served.'),
@@ -76,6 +77,15 @@ export const chatRequest = z
     stop: stopOneOrMany,
     stream_options: streamOptions,
     n: choices,
+    chat_template_kwargs: z
+      .record(z.string().max(64, { error: 'has a name that is too long' }), z.unknown(), {
+        error: 'must be an object of variables',
+      })
+      .refine((variables) => Object.keys(variables).length <= MAX_VARIABLES, {
+        error: `must hold at most ${MAX_VARIABLES} variables`,
+      })
+      .nullish()
+      .describe('Further variables of the model’s chat template, such as enable_thinking.'),
     logprobs: flag('Tell each token’s log-probability, before penalties, bias and temperature.'),
     top_logprobs: whole(
       0,
@@ -146,6 +156,11 @@ export const chatChunk = z
   .openapi('ChatChunk')
 
 export type ChatChunk = z.infer<typeof chatChunk>
+
+/** What of a conversation's options is about its template. */
+export function templateOptions({ chat_template_kwargs: given }: ChatRequest): ChatOptions {
+  return given ? { templateVariables: given } : {}
+}
 
 /**
  * The engine's form of the messages: text parts joined by a line break, `developer` (OpenAI's newer word) as `system`,

@@ -5,6 +5,7 @@
  */
 import type {
   ChatMessage,
+  ChatOptions,
   EngineStats,
   GenerateOptions,
   Generation,
@@ -19,7 +20,7 @@ export interface ServedEngine {
   /** Continues a text or ids. Throws or rejects with `EngineError`. */
   generate(prompt: string | readonly number[], options?: GenerateOptions): Generation
   /** Answers a conversation through the model's chat template. Throws or rejects with `EngineError`. */
-  chat(messages: readonly ChatMessage[], options?: GenerateOptions): Generation
+  chat(messages: readonly ChatMessage[], options?: ChatOptions): Generation
   tokenize(text: string): number[]
   detokenize(ids: readonly number[]): string
   /** What a token adds to an answer's text (`first`: at its start); null: nothing. */

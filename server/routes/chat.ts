@@ -6,6 +6,7 @@ import {
   type ChatResponse,
   chatMessages,
   chatRequest,
+  templateOptions,
 } from '../contract/chat.ts'
 import { ApiError } from '../contract/errors.ts'
 import { wireLogprobs } from '../contract/logprobs.ts'
@@ -30,7 +31,10 @@ async function answerChat(
 ): Promise<Response> {
   const { engine } = lease
   const wire = { ...body, max_tokens: maxTokens(body) }
-  const options = askedOptions(engine, c.var.caller, wire, stopStrings(body.stop), c.var.dialect)
+  const options = {
+    ...askedOptions(engine, c.var.caller, wire, stopStrings(body.stop), c.var.dialect),
+    ...templateOptions(body),
+  }
   const messages = chatMessages(body.messages)
   const start: Start = (control) => engine.chat(messages, { ...options, ...control })
   const heading = newHeading(answerId('chatcmpl'), engine.info.id)

@@ -1,6 +1,6 @@
 /** From the body of a message to work for the engine: what the same body would mean over HTTP, told in frames. */
 import type { Caller } from '../auth/caller.ts'
-import { type ChatRequest, chatMessages } from '../contract/chat.ts'
+import { type ChatRequest, chatMessages, templateOptions } from '../contract/chat.ts'
 import { ApiError } from '../contract/errors.ts'
 import { validate } from '../contract/parse.ts'
 import type { ServedEngine } from '../contract/served-engine.ts'
@@ -53,7 +53,10 @@ function chatPlan(caller: Caller, data: Data): Plan {
   return {
     model: body.model,
     start(engine) {
-      const options = askedOptions(engine, caller, wire, stopStrings(body.stop), 'contract')
+      const options = {
+        ...askedOptions(engine, caller, wire, stopStrings(body.stop), 'contract'),
+        ...templateOptions(body),
+      }
       return (control) => engine.chat(messages, { ...options, ...control })
     },
     lead: '',
