@@ -19,6 +19,7 @@ import { quantizeCommand } from './commands/quantize.ts'
 import { reportCommand } from './commands/report.ts'
 import { servingCommand } from './commands/serving.ts'
 import { tuneCommand } from './commands/tune.ts'
+import { windowCommand } from './commands/window.ts'
 import { BenchError } from './failure.ts'
 import { measure } from './measure.ts'
 
@@ -34,6 +35,7 @@ const COMMANDS = [
   identityCommand,
   qualityCommand,
   quantizeCommand,
+  windowCommand,
   peersCommand,
   reportCommand,
 ]
