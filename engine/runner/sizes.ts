@@ -2,6 +2,7 @@
 import { type Device, kvPageBytes, PAGE } from '../../kernels/index.ts'
 import { EngineError } from '../errors.ts'
 import type { DecoderConfig } from '../models/config.ts'
+import { longestContext } from '../models/context.ts'
 import { heldPages, type KvGroup } from '../schedule/kv-group.ts'
 import { bytesNeeded, bytesUseful, groupLayers, shareOut } from './kv-groups.ts'
 import { defaultKvBytes } from './kv-memory.ts'
@@ -105,7 +106,7 @@ function contextOf(
   asked: number | undefined,
   kv: KvType,
 ): number {
-  const most = Math.min(config.contextLength, fits)
+  const most = Math.min(longestContext(config), fits)
   if (asked === undefined) return Math.min(most, DEFAULT_CONTEXT, trainedContext(config))
   const why =
     most === fits
