@@ -16,6 +16,15 @@ import {
 
 export type { DType, TensorInfo } from './safetensors-header.ts'
 
+/** A part of the file that somebody waits for. */
+interface Wanted {
+  readonly position: number
+  readonly into: Uint8Array
+  readonly tensor: string
+  resolve(): void
+  reject(error: unknown): void
+}
+
 /** Node refuses single reads of 2 GiB and more. */
 const MAX_READ = 1 << 30
 
@@ -26,6 +35,8 @@ export class SafetensorsFile {
   /** The file's `__metadata__`, empty when it has none. */
   readonly metadata: Readonly<Record<string, string>>
   readonly #handle: FileHandle
+  /** Asked for in this turn. */
+  #wanted: Wanted[] = []
 
   private constructor(
     path: string,
@@ -78,16 +89,56 @@ export class SafetensorsFile {
         `${this.path}: tensor "${info.name}": bytes [${offset}, ${offset + into.length}) were asked for, it has ${size}`,
       )
     }
+    const [position, tensor] = [info.start + offset, info.name]
     try {
-      await fill(this.#handle, this.path, into, info.start + offset, info.name)
+      await new Promise<void>((resolve, reject) => {
+        if (this.#wanted.length === 0) queueMicrotask(() => this.#readWanted())
+        this.#wanted.push({ position, into, tensor, resolve, reject })
+      })
     } catch (error) {
       throw readError(this.path, error, info.name)
     }
   }
 
+  /** What is asked for in one turn and lies side by side is read at once: scales, biases and weights of a module mostly do. */
+  #readWanted(): void {
+    const wanted = this.#wanted.sort((a, b) => a.position - b.position)
+    this.#wanted = []
+    const runs: Wanted[][] = []
+    let end = -1
+    let left = 0
+    for (const one of wanted) {
+      const run = runs.at(-1)
+      const isNext = one.position === end && one.into.length <= left
+      if (run && isNext) run.push(one)
+      else runs.push([one])
+      left = (isNext ? left : MAX_READ) - one.into.length
+      end = one.position + one.into.length
+    }
+    for (const run of runs) void readRun(this.#handle, this.path, run)
+  }
+
   /** Closes the file; reads after this fail. */
   async close(): Promise<void> {
     await this.#handle.close()
+  }
+}
+
+/** Reads parts that follow one another in the file; tells each of them how that went. */
+async function readRun(handle: FileHandle, path: string, run: readonly Wanted[]): Promise<void> {
+  const [{ position }] = run as [Wanted]
+  const parts = run.map(({ into }) => into)
+  try {
+    let { bytesRead } = run.length > 1 ? await handle.readv(parts, position) : { bytesRead: 0 }
+    for (const one of run) {
+      const done = Math.min(bytesRead, one.into.length)
+      bytesRead -= done
+      // What came back short, if anything.
+      await fill(handle, path, one.into.subarray(done), one.position + done, one.tensor)
+      one.resolve()
+    }
+  } catch (error) {
+    for (const one of run) one.reject(error)
   }
 }
 

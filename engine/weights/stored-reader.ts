@@ -1,7 +1,7 @@
 /** Reads rows of stored matrices as a format has them, those that are stored by columns as well, into lent memory. */
 import type { Format, SourceRows } from '../../kernels/index.ts'
 import type { Checkpoint } from './checkpoint.ts'
-import { encodeAs, type Spans } from './rows.ts'
+import { encodeAs, type Span, type Spans } from './rows.ts'
 import { type StoredRows, tensorOf } from './sources.ts'
 
 /** A module and what its rows are stored in. */
@@ -61,25 +61,31 @@ export class StoredReader {
       biases: view('biases', first, count),
     })
     let done = 0
-    for (const span of spans) {
-      const { stored, format: own } = modules[span.module] as Module
+    const reads = spans.map((span) => {
       const into = viewsOf(done, span.rows)
-      if (own.id === format.id) await this.#rows(stored, own, columns, span.first, span.rows, into)
-      else {
-        const only = { spans: [{ ...span, module: 0 }], rows: span.rows }
-        const read = await this.read(
-          [{ stored, format: own }],
-          { ...only, order: NONE },
-          columns,
-          own,
-        )
-        into.weight.set(encodeAs(format, own, read.rows, span.rows, columns).weight)
-        this.giveBack(read)
-      }
       done += span.rows
-    }
+      return this.#span(modules[span.module] as Module, span, columns, format, into)
+    })
+    // One after another they would each wait for a turn of the event loop, which packing holds for milliseconds.
+    await allSettled(reads)
     for (const zeros of Object.values(viewsOf(rows, 1))) zeros.fill(0)
     return { rows: viewsOf(0, rows + 1), memory }
+  }
+
+  /** Rows of a module, in `format`. */
+  async #span(
+    { stored, format: own }: Module,
+    span: Span,
+    columns: number,
+    format: Format,
+    into: Required<SourceRows>,
+  ): Promise<void> {
+    const { first, rows } = span
+    if (own.id === format.id) return this.#rows(stored, own, columns, first, rows, into)
+    const alone = { spans: [{ ...span, module: 0 }], rows, order: NONE }
+    const read = await this.read([{ stored, format: own }], alone, columns, own)
+    into.weight.set(encodeAs(format, own, read.rows, rows, columns).weight)
+    this.giveBack(read)
   }
 
   /** The rows are packed: what they lay in may be read into again. */
@@ -107,10 +113,14 @@ export class StoredReader {
       await this.#turned(module, bytes.weight / columns, columns, from, count, into.weight)
       return
     }
-    await this.#fill(tensorOf(module), from * bytes.weight, into.weight)
-    if (bytes.scales === 0) return
-    await this.#fill(`${module.path}.scales`, from * bytes.scales, into.scales)
-    await this.#fill(`${module.path}.biases`, from * bytes.biases, into.biases)
+    const reads = [this.#fill(tensorOf(module), from * bytes.weight, into.weight)]
+    if (bytes.scales > 0) {
+      reads.push(
+        this.#fill(`${module.path}.scales`, from * bytes.scales, into.scales),
+        this.#fill(`${module.path}.biases`, from * bytes.biases, into.biases),
+      )
+    }
+    await allSettled(reads)
   }
 
   /** Rows of a matrix that is stored as [columns, rows], of numbers of `size` bytes. */
@@ -150,6 +160,12 @@ export class StoredReader {
     await this.#checkpoint.read(name, offset, into)
     this.#onBytes(into.length)
   }
+}
+
+/** Waits for all, whether they fail or not: no read may go on into memory that was given back. Throws the first failure. */
+async function allSettled(reads: readonly Promise<void>[]): Promise<void> {
+  await Promise.allSettled(reads)
+  await Promise.all(reads)
 }
 
 const NONE = new Uint32Array(0)

@@ -1,8 +1,10 @@
 /** Lays rows out so that neighbouring invocations read neighbouring words, and back; see `format.ts` for the layout. */
 import { BLOCK_ROWS } from './format.ts'
 
-/** Words of a row that are moved at a time: what is read is a cache line, what is written stays near. */
-const TILE = 16
+/** Words of a row that are moved at a time: what is written stays near. */
+const TILE = 256
+/** Rows that are moved side by side: what is written is a quarter of a cache line. */
+const QUAD = 4
 
 interface Words {
   readonly data: Uint32Array
@@ -29,9 +31,23 @@ export function interleaveRows(
   const base = block * words * BLOCK_ROWS
   const { data, count, starts } = wordsOf(source, rowBytes, order)
   clearPadding(into, base, words, order.length, count)
+  const whole = starts.length - (starts.length % QUAD)
   for (let first = 0; first < count; first += TILE) {
     const most = Math.min(TILE, count - first)
-    for (let row = 0; row < starts.length; row++) {
+    for (let row = 0; row < whole; row += QUAD) {
+      let a = starts[row]! + first
+      let b = starts[row + 1]! + first
+      let c = starts[row + 2]! + first
+      let d = starts[row + 3]! + first
+      const end = a + most
+      for (let at = base + first * BLOCK_ROWS + row; a < end; at += BLOCK_ROWS) {
+        into[at] = data[a++]!
+        into[at + 1] = data[b++]!
+        into[at + 2] = data[c++]!
+        into[at + 3] = data[d++]!
+      }
+    }
+    for (let row = whole; row < starts.length; row++) {
       let from = starts[row]! + first
       const end = from + most
       for (let at = base + first * BLOCK_ROWS + row; from < end; at += BLOCK_ROWS)
@@ -55,9 +71,27 @@ export function interleavePairs(
   const base = block * words * BLOCK_ROWS
   const { data, count, starts } = wordsOf(source, rowBytes, order)
   clearPadding(into, base, words, order.length, count)
+  const whole = starts.length - (starts.length % QUAD)
   for (let first = 0; first < count; first += TILE) {
     const most = Math.min(TILE, count - first)
-    for (let row = 0; row < starts.length; row += 2) {
+    for (let row = 0; row < whole; row += QUAD) {
+      let a = starts[row]! + first
+      let b = starts[row + 1]! + first
+      let c = starts[row + 2]! + first
+      let d = starts[row + 3]! + first
+      const end = a + most
+      for (let at = base + first * BLOCK_ROWS + row; a < end; at += BLOCK_ROWS) {
+        const even = data[a++]!
+        const odd = data[b++]!
+        const next = data[c++]!
+        const last = data[d++]!
+        into[at] = (even & 0xffff) | (odd << 16)
+        into[at + 1] = (even >>> 16) | (odd & 0xffff0000)
+        into[at + 2] = (next & 0xffff) | (last << 16)
+        into[at + 3] = (next >>> 16) | (last & 0xffff0000)
+      }
+    }
+    for (let row = whole; row < starts.length; row += 2) {
       const isPair = row + 1 < starts.length
       let from = starts[row]! + first
       let other = isPair ? starts[row + 1]! + first : 0

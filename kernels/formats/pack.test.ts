@@ -18,6 +18,7 @@ const CASES = [
   ['bf16', 33], // rows that are no whole words
   ['f16', 70],
   ['f32', 40],
+  ['f32', 300],
   ['affine8/32/f16', 96],
   ['affine8/64/f32', 64],
   ['affine4/32/bf16', 608],
@@ -28,6 +29,7 @@ const ORDERS = [
   Array.from({ length: 32 }, (_, i) => i),
   Array.from({ length: 32 }, (_, i) => (i & 1) * 20 + (i >> 1)),
   [3, 1, 36], // an odd number
+  [9, 2, 30, 4, 11, 0, 7],
 ]
 
 it.each(CASES)('%s of %i columns', (id, columns) => {
