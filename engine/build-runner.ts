@@ -27,7 +27,8 @@ import { warmUp } from './runner/warm-up.ts'
 import { loadWeights, type ModelWeights } from './weights/model-weights.ts'
 
 /**
- * Throws GpuError, EngineError; what was made by then is the device's to free.
+ * Throws GpuError, EngineError; what was made by then is the device's to free. `rest` resolves once the pipelines that are
+ * compiled beside the first answers are there, or the device is closed.
  * @param mayShrink fewer pages than planned will do where memory is short
  */
 export async function buildRunner(
@@ -37,7 +38,7 @@ export async function buildRunner(
   planned: Sizes,
   options: LoadOptions,
   mayShrink: boolean,
-): Promise<{ runner: Runner; sizes: Sizes; tunings: Tunings }> {
+): Promise<{ runner: Runner; sizes: Sizes; tunings: Tunings; rest: Promise<void> }> {
   const pipelines = new Pipelines(device)
   const weights = await upload(device, pipelines, files, options)
   const draftWeights = draft ? await upload(device, pipelines, draft, options) : null
@@ -48,7 +49,7 @@ export async function buildRunner(
     mayShrink,
   )
   const tunings = keptTunings(device, options)
-  const [own, small] = buffers as [ModelBuffers, ModelBuffers?]
+  const [own, onDraft] = buffers as [ModelBuffers, ModelBuffers?]
   const dispatchesOf = (config: DecoderConfig, of: ModelWeights, on: ModelBuffers) =>
     record(
       device,
@@ -57,19 +58,16 @@ export async function buildRunner(
       options,
     )
   const pageBytes = (config: DecoderConfig): number => kvPageBytes({ ...config, kv: sizes.kv })
-  const dispatches = await dispatchesOf(files.config, weights, own)
+  const { dispatches, rest } = await dispatchesOf(files.config, weights, own)
   const staged = new Upload(device, sequences.staging)
-  const drafter =
-    draft && draftWeights && small
-      ? new Drafter(
-          device,
-          sizes,
-          small,
-          staged,
-          await dispatchesOf(draft.config, draftWeights, small),
-          pageBytes(draft.config),
-        )
-      : null
+  let drafter: Drafter | null = null
+  let draftRest = Promise.resolve()
+  if (draft && draftWeights && onDraft) {
+    const drafted = await dispatchesOf(draft.config, draftWeights, onDraft)
+    const bytes = pageBytes(draft.config)
+    drafter = new Drafter(device, sizes, onDraft, staged, drafted.dispatches, bytes)
+    draftRest = drafted.rest
+  }
   const runner = new Runner(device, {
     config: files.config,
     sizes,
@@ -80,7 +78,8 @@ export async function buildRunner(
     drafter,
     upload: staged,
   })
-  return { runner, sizes, tunings }
+  const all = Promise.all([rest, draftRest]).then(() => undefined)
+  return { runner, sizes, tunings, rest: all }
 }
 
 /** What the tuner kept for this adapter. */
@@ -144,13 +143,13 @@ async function upload(
   })
 }
 
-/** Compiles and binds a model's dispatches, and runs every pipeline once. */
+/** Compiles and binds a model's dispatches, and runs the pipelines once. */
 async function record(
   device: Device,
   pipelines: Pipelines,
   parts: DecoderParts,
   { signal, onProgress }: LoadOptions,
-): Promise<DecoderDispatches> {
+): Promise<{ dispatches: DecoderDispatches; rest: Promise<void> }> {
   // Drivers compile when a pipeline first runs: that is part of the work, so it counts as much.
   let done = 0
   let total = 0
@@ -163,9 +162,9 @@ async function record(
     total = 2 * count
     report()
   })
-  await warmUp(device, dispatches, parts.buffers, parts.sequences, () => {
+  const { rest } = await warmUp(device, dispatches, parts.buffers, parts.sequences, () => {
     done = Math.min(done + 1, total)
     report()
   })
-  return dispatches
+  return { dispatches, rest }
 }

@@ -18,6 +18,8 @@ export interface OpenModel {
   readonly runner: Runner
   /** In which its kernels run. */
   readonly tunings: Tunings
+  /** Resolves once pipelines that only some requests need are compiled, or the device is closed. */
+  readonly rest: Promise<void>
 }
 
 export interface LoadedModel {
@@ -66,9 +68,10 @@ export async function loadModel(
       info: { ...files.facts, contextLength: sizes.context },
       sizes,
       drafter: draft ? 'model' : 'lookup',
-      async reopen({ device }) {
+      async reopen({ device, rest }) {
         device.close()
-        return openOnGpu(files, draft, later, sizes)
+        const again = await openOnGpu(files, draft, later, sizes)
+        return { ...again, rest: Promise.all([rest, again.rest]).then(() => undefined) }
       },
     }
   } catch (error) {

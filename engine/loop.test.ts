@@ -4,16 +4,23 @@ import { EngineError } from './errors.ts'
 import type { LoadedModel } from './load-model.ts'
 import { Loop } from './loop.ts'
 import { GREEDY } from './sampling/sampling.ts'
-import { Request } from './schedule/request.ts'
+import { type Ending, Request } from './schedule/request.ts'
 import type { Step } from './schedule/step.ts'
 
-/** Chooses 7 for every pick, in no time. */
-function instantModel(): LoadedModel {
+/** Chooses 7 for every pick, in no time; the last pipelines are there once `rest` resolves. */
+function instantModel(rest = Promise.resolve(), isReady = true): LoadedModel {
+  let isWhole = isReady
+  void rest.then(() => {
+    isWhole = true
+  })
   const launched: Step[] = []
   const outcomesOf = ({ runs }: Step) =>
     runs.map(({ picks }) => ({ ids: Array(picks).fill(7), details: null, logits: null }))
   const runner = {
     sizes: { chunk: 16 },
+    get isWhole() {
+      return isWhole
+    },
     expected: undefined,
     launch: (step: Step) => launched.push(step),
     waitUntilNear: async () => undefined,
@@ -22,24 +29,48 @@ function instantModel(): LoadedModel {
     drain: async () => undefined,
   }
   return {
-    open: { runner, device: { close: () => undefined } },
+    open: { runner, rest, device: { close: () => undefined } },
     sizes: { groups: [{ window: 0, pages: 8, held: 8 }], slots: 2, picks: 4 },
     drafter: 'lookup',
   } as unknown as LoadedModel
 }
 
-const generate = (loop: Loop): Promise<void> =>
+const generate = (
+  loop: Loop,
+  sampling = GREEDY,
+  request = new Request([1, 2, 3], { maxTokens: 1 }),
+): Promise<Ending | null> =>
   new Promise((resolve) => {
-    const request = new Request([1, 2, 3], { maxTokens: 1 })
-    const onEnd = () => resolve()
     loop.submit({
       request,
-      sampling: GREEDY,
+      sampling,
       onIds: () => undefined,
       onLogits: () => undefined,
-      onEnd,
+      onEnd: ({ ending }) => resolve(ending),
     })
   })
+
+it('keeps a request back whose pipelines are still compiled, and serves the others', async () => {
+  let compiled: () => void = () => undefined
+  const rest = new Promise<void>((resolve) => {
+    compiled = resolve
+  })
+  const loop = new Loop(instantModel(rest, false), () => undefined)
+  const told: string[] = []
+  const logprobs = { ...GREEDY, logprobs: 2 }
+  const kept = generate(loop, logprobs).then((ending) => told.push(`kept: ${ending}`))
+  const request = new Request([4, 5], { maxTokens: 1 })
+  const left = generate(loop, logprobs, request).then((ending) => told.push(`left: ${ending}`))
+  expect(await generate(loop)).toBe('length')
+  loop.end(request, 'aborted')
+  await left
+  expect(told).toEqual(['left: aborted'])
+  compiled()
+  await kept
+  expect(told).toEqual(['left: aborted', 'kept: length'])
+  expect(await generate(loop, logprobs)).toBe('length')
+  await loop.stop(new EngineError('closed', 'The test is over.'))
+})
 
 it('serves a request however soon it comes after the last one ended', async () => {
   for (let turns = 0; turns < 20; turns++) {

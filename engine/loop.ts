@@ -70,7 +70,15 @@ export class Loop {
   submit(job: Job): void {
     if (this.#stopped) throw this.#stopped
     this.#jobs.set(job.request, job)
-    this.#scheduler.admit(job.request)
+    const { runner, rest } = this.#open
+    // A step with log-probabilities would hold up everybody while the driver compiles them.
+    if (job.sampling.logprobs === null || runner.isWhole) this.#admit(job.request)
+    else void rest.then(() => this.#admit(job.request))
+  }
+
+  #admit(request: Request): void {
+    if (!this.#jobs.has(request)) return // it ended while it waited
+    this.#scheduler.admit(request)
     this.#wake()
   }
 
@@ -87,6 +95,7 @@ export class Loop {
     await this.#running
     await this.#open.runner.drain().catch(() => undefined) // the device may be gone
     this.#open.device.close()
+    await this.#open.rest
   }
 
   #wake(): void {

@@ -25,6 +25,7 @@ opening.mockImplementation(track)
 beforeAll(async () => {
   model = await writeRandomLlama({ seed: 5, text: true, ...TINY })
   engine = await Engine.load(model.folder, { device: { inThread: true } })
+  await until(() => devices.filter(({ open }) => open).length === 1)
 })
 afterEach(() => {
   expect(engine.stats).toMatchObject({ running: 0, queued: 0, pages: { inUse: 0 } })

@@ -15,6 +15,12 @@ export interface Variant {
 export type Stage = (variant: Variant) => readonly Dispatch[]
 
 const EITHER = ['one', 'several'] as const
+const VARIANTS = EITHER.flatMap((product) =>
+  EITHER.flatMap((attention) =>
+    [false, true].map((isApart): Variant => ({ product, attention, isApart })),
+  ),
+)
+const ALONE: Variant = { product: 'one', attention: 'one', isApart: false }
 
 /** Up to so many rows, tiles of one row are faster: a tile of several costs as much as two of one on a CPU. */
 const FEW = { software: 2, gpu: 1 }
@@ -36,6 +42,8 @@ export class DecoderDispatches {
   readonly countTokens: readonly Dispatch[]
   readonly sample: readonly Dispatch[]
   readonly logprobs: readonly Dispatch[]
+  /** Until all pipelines are compiled, steps do with those that any answer needs. */
+  isWhole = false
 
   constructor(
     device: Device,
@@ -44,13 +52,8 @@ export class DecoderDispatches {
     head: readonly Stage[],
     ends: Pick<DecoderDispatches, 'countTokens' | 'sample' | 'logprobs'>,
   ) {
-    const variants = EITHER.flatMap((product) =>
-      EITHER.flatMap((attention) =>
-        [false, true].map((isApart): Variant => ({ product, attention, isApart })),
-      ),
-    )
     const all = (stages: readonly Stage[]): Map<string, readonly Dispatch[]> =>
-      new Map(variants.map((one) => [keyOf(one), stages.flatMap((stage) => stage(one))]))
+      new Map(VARIANTS.map((one) => [keyOf(one), stages.flatMap((stage) => stage(one))]))
     this.#body = all(body)
     this.#head = all(head)
     this.#tilesApart = tilesApart
@@ -62,7 +65,7 @@ export class DecoderDispatches {
 
   /** Embedding and layers for a step. */
   body({ rows, tiles, tileRows, longest }: Layout): Segment {
-    const spans = spansApart(this.#tilesApart, tiles, longest)
+    const spans = this.isWhole ? spansApart(this.#tilesApart, tiles, longest) : 1
     const attention = tileRows > 1 ? 'several' : 'one'
     const key = keyOf({ product: this.#product(rows), attention, isApart: spans > 1 })
     return { dispatches: this.#body.get(key)!, rows, tiles, spans }
@@ -70,15 +73,22 @@ export class DecoderDispatches {
 
   /** Final norm and head over the rows that `headSource` names. */
   head(picks: number): readonly Dispatch[] {
-    const product = this.#product(picks)
-    return this.#head.get(keyOf({ product, attention: 'one', isApart: false }))!
+    const product = this.isWhole ? this.#product(picks) : 'one'
+    return this.#head.get(keyOf({ ...ALONE, product }))!
   }
 
-  /** One dispatch for every pipeline. */
-  get pipelines(): readonly Dispatch[] {
-    const all = [...this.#body.values(), ...this.#head.values()].flat()
-    all.push(...this.countTokens, ...this.sample, ...this.logprobs)
-    return [...new Map(all.map((dispatch) => [dispatch.pipeline, dispatch])).values()]
+  /** One dispatch for every pipeline: those without which there is no answer, and the rest. */
+  get pipelines(): { first: readonly Dispatch[]; rest: readonly Dispatch[] } {
+    const of = (stages: ReadonlyMap<string, readonly Dispatch[]>, needed: readonly Variant[]) =>
+      needed.flatMap((variant) => stages.get(keyOf(variant)) ?? [])
+    const plain = VARIANTS.filter(({ isApart }) => !isApart)
+    const needed = [...of(this.#body, plain), ...of(this.#head, [ALONE])]
+    needed.push(...this.countTokens, ...this.sample)
+    const first = new Map(needed.map((dispatch) => [dispatch.pipeline, dispatch]))
+    const all = [...of(this.#body, VARIANTS), ...of(this.#head, VARIANTS), ...this.logprobs]
+    const rest = new Map(all.map((dispatch) => [dispatch.pipeline, dispatch]))
+    for (const pipeline of first.keys()) rest.delete(pipeline)
+    return { first: [...first.values()], rest: [...rest.values()] }
   }
 
   #product(rows: number): Variant['product'] {

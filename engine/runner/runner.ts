@@ -68,6 +68,11 @@ export class Runner {
     return this.#parts.sizes
   }
 
+  /** Whether every pipeline is compiled. */
+  get isWhole(): boolean {
+    return this.#parts.dispatches.isWhole
+  }
+
   /** Dispatches that a token of one sequence takes. */
   get dispatchesPerToken(): number {
     const { dispatches } = this.#parts

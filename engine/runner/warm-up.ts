@@ -1,4 +1,7 @@
-/** Runs every pipeline once: drivers compile at the first use. */
+/**
+ * Runs every pipeline once: drivers compile at the first use. Where that takes long, those that not every answer needs are
+ * compiled after the load, beside the first answers.
+ */
 import {
   type Device,
   type Dispatch,
@@ -16,14 +19,17 @@ import { passed } from './wait.ts'
 /** A first run that takes longer was compiled, not found in a cache, ms. */
 const COMPILED = 100
 
-/** What it leaves in page 0 nobody finds. Throws GpuError. */
+/**
+ * What it leaves in page 0 nobody finds. Throws GpuError.
+ * @returns resolves once the rest is compiled as well, or the device is closed: `dispatches.isWhole` then
+ */
 export async function warmUp(
   device: Device,
   dispatches: DecoderDispatches,
   buffers: ModelBuffers,
   sequences: SequenceBuffers,
   onPipeline: () => void,
-): Promise<void> {
+): Promise<{ rest: Promise<void> }> {
   const { memory } = device
   const row = new Uint32Array(32)
   row[3] = 1
@@ -43,20 +49,33 @@ export async function warmUp(
     replay(device, [{ dispatches: some, rows: 1 }], [mark])
     await passed(device, to)
   }
-  await runAll(device, dispatches.pipelines, async (dispatch) => {
+  const runOne = async (dispatch: Dispatch): Promise<void> => {
     await run([dispatch])
     onPipeline()
-  })
+  }
+  const { first, rest } = dispatches.pipelines
+  const isBeside = await runAll(device, first, runOne)
   // Every layer once: what was never touched is cleared when it first is, and the first answer would wait for it.
   await run(dispatches.body(SINGLE).dispatches)
+  if (isBeside) rest.forEach(onPipeline)
+  else for (const dispatch of rest) await runOne(dispatch)
+  const compiled = isBeside ? compileBeside(device, [...rest], []) : Promise.resolve()
+  const whole = compiled.then(() => {
+    dispatches.isWhole = true
+  })
+  if (!isBeside) await whole
+  return { rest: whole }
 }
 
-/** Once the first ones show that the driver compiles, a second device compiles beside, where that helps. */
+/**
+ * Once the first ones show that the driver compiles, a second device compiles beside, where that helps.
+ * @returns whether it did
+ */
 async function runAll(
   device: Device,
   dispatches: readonly Dispatch[],
   run: (dispatch: Dispatch) => Promise<void>,
-): Promise<void> {
+): Promise<boolean> {
   const length = ({ pipeline }: Dispatch): number => pipeline.source.code.length
   const left = [...dispatches].sort((a, b) => length(b) - length(a))
   const found: Dispatch[] = []
@@ -73,6 +92,7 @@ async function runAll(
   }
   await second
   for (const dispatch of [...found, ...left]) await run(dispatch)
+  return second !== null
 }
 
 /**
@@ -84,7 +104,7 @@ async function compileBeside(device: Device, left: Dispatch[], found: Dispatch[]
   let one: Dispatch | undefined
   try {
     second = await SecondDevice.open(device)
-    for (one = left.shift(); one; one = left.shift()) {
+    for (one = left.shift(); one && device.open; one = left.shift()) {
       await second.submit(one.pipeline.source)
       await passed(second.device, second.mark)
       found.push(one)
