@@ -10,6 +10,7 @@ import {
   kernelsPart,
   withKernels,
 } from './commands/kernels.ts'
+import { loadCommand } from './commands/load.ts'
 import { modelCommand, modelPart } from './commands/model.ts'
 import { type ModelOptions, suiteCommand, withModel } from './commands/options.ts'
 import { peersCommand } from './commands/peers.ts'
@@ -28,6 +29,7 @@ const COMMANDS = [
   kernelsCommand,
   gateCommand,
   modelCommand,
+  loadCommand,
   profileCommand,
   tuneCommand,
   servingCommand,

@@ -52,7 +52,7 @@ const world = (engine: BenchEngine) => ({
     return engine
   },
   readSeconds: async () => 1,
-  coldLoad: async () => ({ total: 5, weights: 1, pipelines: 3 }),
+  coldLoad: async () => ({ total: 5, weights: 1, pipelines: 3, pipelinesProcessor: 5 }),
   floors: async () => (context: number) => context,
 })
 
