@@ -32,7 +32,10 @@ interface Node {
   token: AddedToken | undefined
 }
 
-const WORD = /[\p{L}\p{N}\p{M}_]/u
+/** What the reference takes for a part of a word, and for white space: Unicode's, of which JavaScript's \w and \s differ. */
+const WORD = /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]/u
+const SPACE = /\p{White_Space}/u
+const SPACES_AT_END = /\p{White_Space}+$/u
 
 /** A trie over the tokens' text; `split` takes time linear in the text for ordinary vocabularies. */
 export class AddedTokenSplitter {
@@ -67,13 +70,18 @@ export class AddedTokenSplitter {
         i += 1
         continue
       }
-      let before = text.slice(start, i)
-      if (match.token.lstrip) before = before.trimEnd()
-      if (before !== '') sections.push({ text: before })
-      sections.push({ token: match.token })
-      i = match.end
-      if (match.token.rstrip) while (i < text.length && /\s/.test(text[i] ?? '')) i += 1
-      start = i
+      const { token, end } = match
+      // What is no whole word is passed over, and with it whatever else begins inside it.
+      if (!token.singleWord || isWholeWord(text, i, end)) {
+        let before = text.slice(start, Math.max(start, i))
+        if (token.lstrip) before = before.replace(SPACES_AT_END, '')
+        if (before !== '') sections.push({ text: before })
+        sections.push({ token })
+        start = end
+        // White space that is taken up may itself be a token, which then stands there as well.
+        if (token.rstrip) while (start < text.length && SPACE.test(text[start] ?? '')) start += 1
+      }
+      i = end
     }
     if (start < text.length) sections.push({ text: text.slice(start) })
     return sections
@@ -91,7 +99,6 @@ export class AddedTokenSplitter {
       if (token === undefined) continue
       if (token.special && !options.special) continue
       if (token.special && options.guard !== undefined && text[at - 1] === options.guard) continue
-      if (token.singleWord && !isWholeWord(text, at, j)) continue
       found = { token, end: j }
     }
     return found
@@ -99,7 +106,14 @@ export class AddedTokenSplitter {
 }
 
 function isWholeWord(text: string, start: number, end: number): boolean {
-  return !WORD.test(text[start - 1] ?? ' ') && !WORD.test(text[end] ?? ' ')
+  return !WORD.test(characterBefore(text, start)) && !WORD.test(characterAt(text, end))
+}
+
+const characterAt = (text: string, at: number) => String.fromCodePoint(text.codePointAt(at) ?? 32)
+
+function characterBefore(text: string, at: number): string {
+  const isPair = /[\uDC00-\uDFFF]/.test(text[at - 1] ?? '')
+  return at === 0 ? ' ' : characterAt(text, isPair && at > 1 ? at - 2 : at - 1)
 }
 
 /** The added tokens of a tokenizer.json, as the library read it. */

@@ -54,6 +54,59 @@ describe('control tokens', () => {
   })
 })
 
+describe('added tokens', () => {
+  const flags = {
+    special: true,
+    normalized: false,
+    single_word: false,
+    lstrip: false,
+    rstrip: false,
+  }
+  const json = byteLevelJson()
+  const added = (changes: Record<string, object>) =>
+    new Tokenizer(
+      {
+        ...json,
+        added_tokens: Object.entries(changes).map(([content, more], at) => ({
+          ...{ id: 300 + at, content, ...flags, ...more },
+        })),
+      },
+      {},
+    )
+  const parts = (tokenizer: Tokenizer, text: string) =>
+    tokenizer.encode(text, { parseSpecial: true }).map((id) => tokenizer.tokenText(id))
+
+  it('take white space of Unicode up, which may itself be a token', () => {
+    const strips = added({ '<L>': { lstrip: true }, '<R>': { rstrip: true }, '\n\n': {} })
+    expect(parts(strips, 'a \u0085<L> b<R>\u3000a')).toEqual(['a', '<L>', 'Ġ', 'b', '<R>', 'a'])
+    expect(parts(strips, 'a<R>\n\n b')).toEqual(['a', '<R>', '\n\n', 'Ġ', 'b'])
+    expect(parts(strips, '<R>\ufeff')).toEqual(['<R>', 'ï', '»', '¿'])
+  })
+
+  it('are whole words as the reference sees them', () => {
+    const word = added({ word: { single_word: true } })
+    expect(parts(word, 'word')).toEqual(['word'])
+    for (const text of ['words', 'word_', 'word\u200d', '𝒜word']) {
+      expect(parts(word, text), text).not.toContain('word')
+    }
+    expect(parts(word, '😀word²')).toContain('word')
+  })
+
+  it('of the normalized kind give way to the others', () => {
+    const both = added({ '<L>': { lstrip: true }, '  ': { normalized: true, special: false } })
+    expect(parts(both, 'a  b  <L>')).toEqual(['a', '  ', 'b', '<L>'])
+  })
+})
+
+it('Unigram falls back to bytes where it is to', () => {
+  const json = sentencePieceJson()
+  const vocab = Object.keys((json.model as { vocab: object }).vocab).map((token) => [token, -1])
+  const model = { type: 'Unigram', unk_id: 0, byte_fallback: true, vocab }
+  const tokenizer = new Tokenizer({ ...json, model }, {})
+  const ids = tokenizer.encode('hello é', { specialTokens: false })
+  expect(ids.map((id) => tokenizer.tokenText(id))).toEqual(['▁hello', '▁', '<0xC3>', '<0xA9>'])
+})
+
 describe('sentencepiece-like tokenizers', () => {
   const tokenizer = new Tokenizer(sentencePieceJson(), { bos_token: { content: '<s>' } })
 

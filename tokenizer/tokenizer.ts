@@ -5,16 +5,11 @@
  */
 
 import { join } from 'node:path'
-import { Tokenizer as Library } from '@huggingface/tokenizers'
-import {
-  type AddedToken,
-  AddedTokenSplitter,
-  readAddedTokens,
-  type SplitOptions,
-} from './added-tokens.ts'
+import type { Tokenizer as Library } from '@huggingface/tokenizers'
+import { AddedTokenSplitter, readAddedTokens, type SplitOptions } from './added-tokens.ts'
 import { TokenizerError } from './errors.ts'
 import { type JsonObject, readObject, tokenContent } from './files.ts'
-import { postProcessorOf } from './post-processor.ts'
+import { buildLibrary, byteTokens, readSpecialIds, unigramFallsBack } from './library.ts'
 import {
   bytesOfPiece,
   type DecodePlan,
@@ -53,6 +48,7 @@ export class Tokenizer {
   readonly #plain: AddedTokenSplitter
   readonly #normalized: AddedTokenSplitter
   readonly #decoder: unknown
+  readonly #fallsBack: boolean
   #plan: DecodePlan | undefined
   readonly #pieces: Piece[] = []
 
@@ -64,13 +60,13 @@ export class Tokenizer {
     this.#model = model
     this.config = config
     const added = readAddedTokens(this.#library)
-    const isNormalized = (token: AddedToken) => token.normalized && normalizer !== null
     this.#plain = new AddedTokenSplitter(
-      added.filter((token) => !isNormalized(token)),
+      added.filter((token) => !token.normalized),
       (token) => token.content,
     )
-    this.#normalized = new AddedTokenSplitter(added.filter(isNormalized), (token: AddedToken) =>
-      normalizer === null ? token.content : normalizer(token.content),
+    this.#normalized = new AddedTokenSplitter(
+      added.filter((token) => token.normalized),
+      ({ content }) => (normalizer === null ? content : normalizer(content)),
     )
     this.#addedIds = new Set(added.map((token) => token.id))
     this.specialIds = readSpecialIds(added, config, this.#model.tokens_to_ids)
@@ -78,6 +74,7 @@ export class Tokenizer {
     this.bosId = this.#configuredId('bos_token')
     this.eosId = this.#configuredId('eos_token')
     this.#decoder = json.decoder ?? null
+    this.#fallsBack = unigramFallsBack(json)
   }
 
   /**
@@ -183,7 +180,8 @@ export class Tokenizer {
   #encodeText(text: string, index: number, split: SplitOptions, out: string[]): void {
     const { normalizer, pre_tokenizer: preTokenizer } = this.#library
     const normal = normalizer === null ? text : normalizer(text)
-    for (const section of this.#normalized.split(normal, split)) {
+    // Only the very first words may get a space of their own.
+    for (const [at, section] of this.#normalized.split(normal, split).entries()) {
       if ('token' in section) {
         out.push(section.token.content)
         continue
@@ -191,7 +189,8 @@ export class Tokenizer {
       const plain =
         split.guard === undefined ? section.text : section.text.replaceAll(split.guard, '')
       if (plain === '') continue
-      const words = preTokenizer === null ? [plain] : preTokenizer(plain, { section_index: index })
+      const words =
+        preTokenizer === null ? [plain] : preTokenizer(plain, { section_index: index + at })
       for (const token of this.#model(words)) this.#spell(token, out)
     }
   }
@@ -200,7 +199,8 @@ export class Tokenizer {
   #spell(token: string, out: string[]): void {
     const id = this.idOf(token)
     const [head = ''] = token
-    if (id === undefined || !this.specialIds.has(id) || token === this.#model.unk_token) {
+    if (id === undefined) out.push(...(this.#fallsBack ? byteTokens(token) : [token]))
+    else if (!this.specialIds.has(id) || token === this.#model.unk_token) {
       out.push(token)
     } else if (head.length < token.length) {
       for (const part of [head, token.slice(head.length)]) {
@@ -217,33 +217,4 @@ export class Tokenizer {
       `The tokenizer made the token ${JSON.stringify(token)}, which is not in its vocabulary, and has no unknown token.`,
     )
   }
-}
-
-function buildLibrary(json: JsonObject, config: JsonObject, source: string): Library {
-  // The library wants these keys present; files on the hub leave null ones out.
-  const defaults = { decoder: null, pre_tokenizer: null, normalizer: null }
-  try {
-    const post_processor = postProcessorOf(json, config)
-    return new Library({ ...defaults, added_tokens: [], ...json, post_processor }, config)
-  } catch (cause) {
-    throw new TokenizerError(
-      'broken',
-      `${source} cannot be used (${(cause as Error).message}); fetch the file again, or check that it is a tokenizer.json of the tokenizers library.`,
-      { cause },
-    )
-  }
-}
-
-function readSpecialIds(
-  added: readonly AddedToken[],
-  config: JsonObject,
-  ids: ReadonlyMap<string, number>,
-): ReadonlySet<number> {
-  const special = new Set(added.filter((token) => token.special).map((token) => token.id))
-  const more = config.additional_special_tokens
-  for (const each of Array.isArray(more) ? more : []) {
-    const id = ids.get(tokenContent(each) ?? '')
-    if (id !== undefined) special.add(id)
-  }
-  return special
 }
