@@ -88,6 +88,10 @@ export class HostSide {
   /** Starts the other side and loads a model there. Throws EngineError; nothing is left running when it does. */
   static async load(model: string | undefined, options: AllLoadOptions): Promise<HostSide> {
     const { signal, onProgress, ...plain } = options
+    if (model !== undefined && typeof model !== 'string') {
+      const message = `model must be a folder or an id like "owner/name"; it is ${typeof model}.`
+      throw new EngineError('bad_request', message, { param: 'model' })
+    }
     if (signal?.aborted) throw new EngineError('aborted', 'The request was cancelled.')
     const side = new HostSide(options.device?.inThread ? threadLine() : workerLine())
     const cancel = (): void => side.#line.post({ type: 'cancel load' })
