@@ -188,7 +188,7 @@ describe('the end of an engine', () => {
     const cycle = async () => (await Engine.load(model.folder)).close()
     // The first ones fill V8's heaps and the driver's pools, unevenly: over 80 loads lavapipe rises by 200 MiB in the first
     // twenty and by 15 in the last fifty. SwiftShader's pools are full after ten loads, which take long there.
-    const [filling, more] = SLOW ? [4, 4] : [20, 8]
+    const [filling, more] = SLOW ? [9, 4] : [20, 8]
     for (let i = 0; i < filling; i++) await cycle()
     const before = process.memoryUsage().rss
     for (let i = 0; i < more; i++) await cycle()
