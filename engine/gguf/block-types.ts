@@ -2,7 +2,7 @@
  * How ggml's types hold numbers. Most are affine in every run of 32 numbers, w = scale × code + bias, and are carried over
  * as they are: MLX's form, group 32. (Source of the layouts: ggml-common.h and ggml-quants.c of llama.cpp.)
  */
-import { F16_VALUES } from './float16.ts'
+import { halfAt as half } from './float16.ts'
 import { AFFINE_K_QUANTS, NON_LINEAR, ROUNDED_K_QUANTS } from './k-quants.ts'
 
 /** Numbers that share a scale and a bias. */
@@ -31,9 +31,6 @@ export interface RoundedType {
 }
 
 export type PlainType = 'F32' | 'F16' | 'BF16'
-
-const half = (source: Uint8Array, at: number): number =>
-  F16_VALUES[source[at]! | (source[at + 1]! << 8)]!
 
 /** Sixteen bytes of which each holds number i in its lower half and i + 16 in its upper one. */
 function nibbles(source: Uint8Array, at: number, codes: Uint8Array, to: number): void {

@@ -26,3 +26,7 @@ export function f16Value(bits: number): number {
 
 /** By bits. */
 export const F16_VALUES = Float32Array.from({ length: 1 << 16 }, (_, bits) => f16Value(bits))
+
+/** The F16 at byte `at`. */
+export const halfAt = (source: Uint8Array, at: number): number =>
+  F16_VALUES[source[at]! | (source[at + 1]! << 8)]!

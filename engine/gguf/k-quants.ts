@@ -1,13 +1,11 @@
 /** ggml's types of 256 numbers a block, whose scales are themselves quantized. */
-import type { AffineType, RoundedType } from './block-types.ts'
-import { F16_VALUES } from './float16.ts'
+import type { AffineType, Groups, RoundedType } from './block-types.ts'
+import { halfAt as half } from './float16.ts'
 
 /** Numbers of a block. */
 const BLOCK = 256
 const GROUPS = 8
 
-const half = (source: Uint8Array, at: number): number =>
-  F16_VALUES[source[at]! | (source[at + 1]! << 8)]!
 const signed = (byte: number): number => (byte << 24) >> 24
 
 /** Six bits each for eight scales and eight minima, in twelve bytes. */
@@ -18,6 +16,16 @@ function sixBits(source: Uint8Array, at: number, group: number): [scale: number,
     (low & 15) | ((source[at + group - 4]! >> 6) << 4),
     (low >> 4) | ((source[at + group]! >> 6) << 4),
   ]
+}
+
+/** Of the runs of a block of Q4_K or Q5_K, which begins with what all scales and all minima are multiplied by. */
+function scalesAndMinima(source: Uint8Array, at: number, into: Groups, group: number): void {
+  const [d, least] = [half(source, at), half(source, at + 2)]
+  for (let g = 0; g < GROUPS; g++) {
+    const [scale, minimum] = sixBits(source, at + 4, g)
+    into.scales[group + g] = d * scale
+    into.biases[group + g] = -least * minimum
+  }
 }
 
 /** Half bytes: number i of run 2p in the lower halves of 32 bytes, of run 2p + 1 in the upper ones. */
@@ -38,24 +46,16 @@ export const AFFINE_K_QUANTS: Readonly<Record<string, AffineType>> = {
   Q4_K: {
     ...{ bits: 4, scale: 'F32' },
     unpack(source, at, into, group) {
-      const [d, least] = [half(source, at), half(source, at + 2)]
       pairedNibbles(source, at + 16, into.codes, group * 32)
-      for (let g = 0; g < GROUPS; g++) {
-        const [scale, minimum] = sixBits(source, at + 4, g)
-        into.scales[group + g] = d * scale
-        into.biases[group + g] = -least * minimum
-      }
+      scalesAndMinima(source, at, into, group)
     },
   },
   Q5_K: {
     ...{ bits: 8, scale: 'F32' },
     unpack(source, at, into, group) {
-      const [d, least] = [half(source, at), half(source, at + 2)]
       pairedNibbles(source, at + 48, into.codes, group * 32)
+      scalesAndMinima(source, at, into, group)
       for (let g = 0; g < GROUPS; g++) {
-        const [scale, minimum] = sixBits(source, at + 4, g)
-        into.scales[group + g] = d * scale
-        into.biases[group + g] = -least * minimum
         // Byte i of 32 has number i's fifth bit of every run.
         for (let i = 0; i < 32; i++) {
           into.codes[(group + g) * 32 + i]! |= ((source[at + 16 + i]! >> g) & 1) << 4

@@ -6,9 +6,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Device, GpuError, mapSparing } from '../../kernels/index.ts'
 
-/** Of the expected time, slept before polling. */
+/** Of the expected time, slept before the first look. */
 const ASLEEP = 0.88
-/** Waits outside these bounds are polled: too short for a timer, or too long to trust the guess, ms. */
+/** A shorter sleep is not worth a timer; longer than this a guess is not trusted at a stretch, ms. */
 const SHORTEST = 2
 const LONGEST = 500
 /** A step that was done this soon after waking was overslept, ms. */
