@@ -42,7 +42,7 @@ export const kernels = {
 export { GpuError, type GpuErrorKind } from './errors.ts'
 export type { FloatName } from './formats/floats.ts'
 export { BLOCK_ROWS, type Format, type PackedWeight, type SourceRows } from './formats/format.ts'
-export { f32ToF16 } from './formats/half.ts'
+export { f16ToF32, f32ToF16 } from './formats/half.ts'
 export { formatOf, formats } from './formats/index.ts'
 export type { Capabilities } from './gpu/capabilities.ts'
 export { type AdapterChoice, type AdapterReport, listAdapters, openAdapter } from './gpu/dawn.ts'

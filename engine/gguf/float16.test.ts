@@ -1,7 +1,8 @@
 /** The exact arithmetic on halves, for every F16. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { exactF16, f16Value as f16 } from './float16.ts'
+import { f16ToF32 as f16 } from '../../kernels/index.ts'
+import { exactF16 } from './float16.ts'
 
 describe('exact halves', () => {
   it('are found for every F16 and no other F32', () => {

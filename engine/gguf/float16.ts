@@ -1,4 +1,5 @@
 /** Exact arithmetic on the bits of F16 numbers: an answer that would need rounding is null. */
+import { f16ToF32 } from '../../kernels/index.ts'
 
 /** The F16 bits of an F32 given as bits, or null where no F16 equals it. */
 export function exactF16(bits: number): number | null {
@@ -15,17 +16,8 @@ export function exactF16(bits: number): number | null {
   return whole & ((1 << shift) - 1) ? null : sign | (whole >> shift)
 }
 
-/** The number that F16 bits stand for. */
-export function f16Value(bits: number): number {
-  const exponent = (bits >> 10) & 31
-  const mantissa = bits & 1023
-  if (exponent === 31) return mantissa ? Number.NaN : bits & 0x8000 ? -Infinity : Infinity
-  const size = exponent === 0 ? mantissa / 2 ** 24 : (1 + mantissa / 1024) * 2 ** (exponent - 15)
-  return bits & 0x8000 ? -size : size
-}
-
 /** By bits. */
-export const F16_VALUES = Float32Array.from({ length: 1 << 16 }, (_, bits) => f16Value(bits))
+export const F16_VALUES = Float32Array.from({ length: 1 << 16 }, (_, bits) => f16ToF32(bits))
 
 /** The F16 at byte `at`. */
 export const halfAt = (source: Uint8Array, at: number): number =>

@@ -9,6 +9,7 @@ import json
 import math
 
 import numpy as np
+from hashed_numbers import hashed
 
 LARGE = {
     "architectures": ["IlluminatorForCausalLM"],
@@ -69,21 +70,11 @@ PHI = {
 
 
 def numbers(name: str, *shape: int) -> np.ndarray:
-    """FNV-1a of the name and MurmurHash3's finalizer of each index, in (-0.4, 0.4), as float32; norms about 1."""
-    seed = 0x811C9DC5
-    for byte in name.encode():
-        seed = (seed ^ byte) * 0x01000193 & 0xFFFFFFFF
-    index = np.arange(math.prod(shape), dtype=np.uint64)
-    x = (index * 0x9E3779B9 & 0xFFFFFFFF) ^ seed
-    x ^= x >> np.uint64(16)
-    x = x * 0x85EBCA6B & 0xFFFFFFFF
-    x ^= x >> np.uint64(13)
-    x = x * 0xC2B2AE35 & 0xFFFFFFFF
-    x ^= x >> np.uint64(16)
-    value = (x / 2**31 - 1) * 0.4
+    """Hashed numbers in (-0.4, 0.4), as float32; norms about 1."""
+    value = hashed(name, shape) * 0.4
     if "norm" in name and name.endswith("weight"):
         value = value + 1
-    return value.astype(np.float32).astype(np.float64).reshape(shape)
+    return value.astype(np.float32).astype(np.float64)
 
 
 def attend(q: np.ndarray, k: np.ndarray, v: np.ndarray) -> np.ndarray:

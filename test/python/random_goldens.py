@@ -22,6 +22,7 @@ import sys
 import numpy as np
 import torch
 import transformers
+from hashed_numbers import hashed
 from safetensors.torch import load_file, save_file
 
 transformers.logging.set_verbosity_error()
@@ -31,18 +32,8 @@ GREEDY = 12
 
 
 def numbers(name: str, shape: list, spread: float, centre: float) -> np.ndarray:
-    """FNV-1a of the name and MurmurHash3's finalizer of each index, within `spread` of `centre`, as float32."""
-    seed = 0x811C9DC5
-    for byte in name.encode():
-        seed = (seed ^ byte) * 0x01000193 & 0xFFFFFFFF
-    index = np.arange(math.prod(shape), dtype=np.uint64)
-    x = (index * 0x9E3779B9 & 0xFFFFFFFF) ^ seed
-    x ^= x >> np.uint64(16)
-    x = x * 0x85EBCA6B & 0xFFFFFFFF
-    x ^= x >> np.uint64(13)
-    x = x * 0xC2B2AE35 & 0xFFFFFFFF
-    x ^= x >> np.uint64(16)
-    return ((x / 2**31 - 1) * spread + centre).astype(np.float32).reshape(shape)
+    """Hashed numbers within `spread` of `centre`, as float32."""
+    return (hashed(name, shape) * spread + centre).astype(np.float32)
 
 
 def rule(name: str, shape: list, family: str) -> tuple:
