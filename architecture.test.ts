@@ -46,15 +46,20 @@ const GATES: Record<string, RegExp> = {
 
 interface Narrow {
   rule: string
-  /** Files of which the rule speaks. */
+  /** Files of which it speaks, and those of them that may all the same. */
   of: RegExp
+  but: RegExp
   /** Imports that it forbids: a path of ours, or a package as written. */
   forbids: RegExp
-  /** Files that may all the same. */
-  but: RegExp
 }
 
 const NARROW: readonly Narrow[] = [
+  {
+    rule: 'what is packed imports no fixture (tests’ own code is fake-….ts or …-fixture.ts)',
+    of: /./,
+    forbids: /(^|\/)(testing|fake-[^/]*|[^/]*fixture)\.ts$/,
+    but: /^test\/|\.test\.ts$|(^|\/)(testing|fake-[^/]*|[^/]*fixture)\.ts$/,
+  },
   {
     rule: 'engine/schedule is pure: it imports neither kernels nor anything of Node',
     of: /^engine\/schedule\//,

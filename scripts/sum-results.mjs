@@ -3,7 +3,8 @@
  * Sums vitest's JSON reports and pytest's JUnit ones in a folder into one plain line, `N passed, N failed, N skipped`,
  * and names what was skipped and what failed. Fails when a test failed, when a test over `../shared` skipped although that
  * folder is there, and when a test in a browser skipped although `CHROMIUM` names one. `NAME.again.json` is a second run of
- * the files that failed in `NAME.json`, alone: what passes there is counted as passed, and named.
+ * the files that failed in `NAME.json`, alone: what passes there is counted as passed, and named. The names after the
+ * folder are steps that failed, lint or the package: each counts as a failure.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
@@ -23,7 +24,9 @@ const browserless = new Set()
 const failures = []
 const onlyAlone = []
 
-const folder = process.argv[2] ?? '.'
+const [folder = '.', ...failedSteps] = process.argv.slice(2)
+for (const step of failedSteps) process.stdout.write(`failed: ${step}\n`)
+counts.failed += failedSteps.length
 for (const name of readdirSync(folder).filter((file) => file.endsWith('.xml'))) {
   countJUnit(readFileSync(join(folder, name), 'utf8'))
 }

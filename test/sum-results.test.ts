@@ -20,6 +20,7 @@ function sum(
   reports: (object | string)[],
   shared = nowhere,
   chromium = '',
+  failedSteps: string[] = [],
 ): { status: number | null; lines: string[] } {
   const folder = mkdtempSync(join(tmpdir(), 'results-'))
   try {
@@ -32,7 +33,7 @@ function sum(
       } else writeFileSync(join(folder, `${i}.json`), JSON.stringify(report))
     }
     const env = { ...process.env, ILLUMINATOR_SHARED: shared, CHROMIUM: chromium }
-    const { status, stdout } = spawnSync(process.execPath, [script, folder], {
+    const { status, stdout } = spawnSync(process.execPath, [script, folder, ...failedSteps], {
       encoding: 'utf8',
       env,
     })
@@ -50,6 +51,13 @@ const good = {
     ]),
   ],
 }
+
+it('counts a failed step, lint or the package, as a failure and names it', () => {
+  const { status, lines } = sum([good], nowhere, '', ['package'])
+  expect(lines).toContain('failed: package')
+  expect(lines.at(-1)).toBe('1 passed, 1 failed, 1 skipped')
+  expect(status).toBe(1)
+})
 
 it('counts what pytest left, too', () => {
   const python = (failures: number) =>

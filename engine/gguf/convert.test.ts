@@ -8,7 +8,7 @@ import { Tokenizer } from '../../tokenizer/index.ts'
 import { encodeGguf, type FixtureGguf, type FixtureGgufTensor } from '../weights/gguf-fixture.ts'
 import { SafetensorsFile } from '../weights/safetensors.ts'
 import { convertGguf } from './convert.ts'
-import { llama, metadata, tensor } from './small-llama.ts'
+import { llama, metadata, tensor } from './small-llama-fixture.ts'
 
 let folder = ''
 beforeAll(async () => {

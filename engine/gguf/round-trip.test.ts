@@ -14,7 +14,7 @@ import { familyOf } from '../models/index.ts'
 import { type Checkpoint, openCheckpoint } from '../weights/checkpoint.ts'
 import { encodeGguf } from '../weights/gguf-fixture.ts'
 import { convertGguf } from './convert.ts'
-import { asGguf } from './llama-cpp.ts'
+import { asGguf } from './llama-cpp-fixture.ts'
 
 async function numbers(checkpoint: Checkpoint, name: string): Promise<Float32Array> {
   const { dtype, shape } = checkpoint.info(name)

@@ -5,7 +5,7 @@ import { parseRotary } from '../models/rotary-config.ts'
 import type { Checkpoint } from '../weights/checkpoint.ts'
 import type { FixtureGguf, FixtureGgufTensor } from '../weights/gguf-fixture.ts'
 import type { JsonObject } from '../weights/json.ts'
-import { headDim, metadataOf, vocabulary } from './llama-cpp-keys.ts'
+import { headDim, metadataOf, vocabulary } from './llama-cpp-keys-fixture.ts'
 
 const ARCHITECTURES: Readonly<Record<string, string>> = {
   ...{ LlamaForCausalLM: 'llama', MistralForCausalLM: 'llama', MixtralForCausalLM: 'llama' },
