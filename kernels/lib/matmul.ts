@@ -23,6 +23,8 @@ export type MatmulTuning = {
   LANES: number
   /** Activation rows an invocation owns. */
   TILE_ROWS: number
+  /** Quads an invocation owns: activations are read once for all of them. */
+  QUADS: number
   /** Runs the columns are cut into. It decides the order of the sum, so a matrix uses one value for every batch. */
   SPLIT: number
   /** 1: activations go round by subgroup shuffles. */
@@ -48,6 +50,7 @@ export const ROW_TILE = 8
 export const matmulTune = {
   LANES: [8, 32],
   TILE_ROWS: [1, 4, ROW_TILE],
+  QUADS: [1, 2],
   SPLIT: [1, 16, 4],
   SHUFFLE: [1, 0],
 } as const satisfies { [K in keyof MatmulTuning]: readonly number[] }
@@ -60,11 +63,15 @@ export const matmulOrder = ['SPLIT'] as const
  * round by shuffles; on a GPU the columns are cut into runs, so that more invocations work at once. `SPLIT` does not
  * depend on `batch`: it decides the order of the sum.
  */
-export function soundMatmul({ batch }: MatmulShape, caps: Capabilities): MatmulTuning {
+export function soundMatmul(shape: MatmulShape, caps: Capabilities): MatmulTuning {
+  const { batch, format, x } = shape
   const split = caps.software ? 1 : 16
   const shuffle = split === 1 && caps.subgroupMin >= 8 ? 1 : 0
   const several = caps.software ? 4 : ROW_TILE
-  return { LANES: 8, SPLIT: split, SHUFFLE: shuffle, TILE_ROWS: batch === 1 ? 1 : several }
+  // Integers are unpacked once per tile: there is time to spare for a second quad. Of floats its loads are in the way.
+  const isWide = shuffle === 1 && batch > 1 && x !== 'int8' && formatOf(format).integers
+  const rows = batch === 1 ? 1 : several
+  return { LANES: 8, SPLIT: split, SHUFFLE: shuffle, QUADS: isWide ? 2 : 1, TILE_ROWS: rows }
 }
 
 export const matmulForms = <S extends MatmulShape>(shape: S, rows: number): Forms<S> => ({
@@ -73,12 +80,15 @@ export const matmulForms = <S extends MatmulShape>(shape: S, rows: number): Form
 })
 
 export function validMatmul(shape: MatmulShape, tuning: MatmulTuning, caps: Capabilities): boolean {
-  const { LANES, TILE_ROWS, SPLIT, SHUFFLE } = tuning
+  const { LANES, TILE_ROWS, QUADS, SPLIT, SHUFFLE } = tuning
   if (shape.x === 'int8' && !formatOf(shape.format).integers) return false
   if (SHUFFLE === 1 && (caps.subgroupMin < 8 || SPLIT > 1)) return false
   if (LANES * SPLIT > Math.min(128, caps.maxInvocations)) return false
   if (SPLIT > 1 && ((LANES === 8 && SPLIT === 4) || TILE_ROWS === 4)) return false
-  if (SPLIT * LANES * TILE_ROWS * 16 > caps.maxWorkgroupBytes) return false
+  if (QUADS > 1 && (TILE_ROWS === 1 || LANES > 8 || shape.x === 'int8')) return false
+  // More sums than a CPU has registers, and seconds to compile.
+  if (QUADS > 1 && TILE_ROWS > 4 && caps.software) return false
+  if (SPLIT * LANES * QUADS * TILE_ROWS * 16 > caps.maxWorkgroupBytes) return false
   return shape.batch === 1 ? TILE_ROWS === 1 : true
 }
 
@@ -103,6 +113,7 @@ export function matmulConsts(shape: MatmulShape, tuning: MatmulTuning): Record<s
     PAIR_END: shape.start + pairsOf(shape.rows),
     LANES: tuning.LANES,
     TILE_ROWS: tuning.TILE_ROWS,
+    QUADS: tuning.QUADS,
     SPLIT: tuning.SPLIT,
   }
 }
@@ -113,7 +124,11 @@ export function matmulDispatch(
 ): readonly [number, number, number] {
   // Row blocks of 32 rows are eight quads each.
   const quads = Math.ceil(shape.rows / 32) * 8
-  return [Math.ceil(quads / tuning.LANES), Math.ceil(shape.batch / tuning.TILE_ROWS), 1]
+  return [
+    Math.ceil(quads / (tuning.LANES * tuning.QUADS)),
+    Math.ceil(shape.batch / tuning.TILE_ROWS),
+    1,
+  ]
 }
 
 /** Columns of an activation row in memory. */
