@@ -1,16 +1,13 @@
 // The product of matmul.wgsl with activations of eight bits: sums of a block of 32 columns are integers, exact in any order;
 // blocks are scaled and added in f32, in the order of matmul.wgsl.
 //   x [rows, KB, 8] (four columns, beside), see the fragment that reads it; W through its format, affine
-var<workgroup> partial: array<vec4f, SPLIT * LANES * TILE_ROWS>;
-
 fn matmul(lane: Lane) {
-  let quad = lane_of(lane);
-  let item = lane.group.x * LANES + quad;
-  let row_block = min(item / 8u, ROW_BLOCKS - 1u);
+  let item = first_item_of(lane);
+  let row_block = row_block_of(item);
   let first_row = lane.group.y * TILE_ROWS;
   const BLOCKS = (KB + SPLIT - 1u) / SPLIT;
   let start = lane.local.y * BLOCKS;
-  var acc: array<vec4f, TILE_ROWS>;
+  var acc: array<vec4f, TILE>;
   // No constant to a compiler, which unrolls short loops whole and takes seconds for it; uniform, since shuffles need that.
   let opaque = x_first() >> 31u;
   for (var i = 0u; i < BLOCKS + opaque; i++) {
@@ -36,17 +33,5 @@ fn matmul(lane: Lane) {
       acc[m] += select(vec4f(0.0), value, start + i < KB);
     }
   }
-  let place = (lane.local.y * LANES + quad) * TILE_ROWS;
-  if (SPLIT > 1u) {
-    for (var m = 0u; m < TILE_ROWS; m++) { partial[place + m] = acc[m]; }
-    workgroupBarrier();
-    if (lane.local.y > 0u) { return; }
-    for (var m = 0u; m < TILE_ROWS; m++) {
-      for (var s = 1u; s < SPLIT; s++) { acc[m] += partial[place + s * LANES * TILE_ROWS + m]; }
-    }
-  }
-  for (var m = 0u; m < TILE_ROWS; m++) {
-    store_pair(first_row + m, PAIR_START + item * 2u, acc[m].xy);
-    store_pair(first_row + m, PAIR_START + item * 2u + 1u, acc[m].zw);
-  }
+  store_tile(&acc, lane, opaque);
 }

@@ -32,6 +32,7 @@ export type MatmulTuning = {
 }
 
 const CORE: Fragment = { wgsl: new URL('./matmul.wgsl', import.meta.url) }
+const END: Fragment = { wgsl: new URL('./matmul-end.wgsl', import.meta.url) }
 const DIRECT: Fragment = { wgsl: new URL('./x-direct.wgsl', import.meta.url) }
 const CORE_INT8: Fragment = { wgsl: new URL('./matmul-int8.wgsl', import.meta.url) }
 const DIRECT_INT8: Fragment = { wgsl: new URL('./x-int8-direct.wgsl', import.meta.url) }
@@ -96,10 +97,10 @@ export function matmulFragments(
   shape: MatmulShape,
   { SHUFFLE }: MatmulTuning,
 ): readonly Fragment[] {
-  if (shape.x !== 'int8') return [SHUFFLE === 1 ? SHUFFLED : DIRECT, CORE]
+  if (shape.x !== 'int8') return [SHUFFLE === 1 ? SHUFFLED : DIRECT, END, CORE]
   const { integers } = formatOf(shape.format)
   if (!integers) throw new Error(`${shape.format} has no integers to multiply.`)
-  return [integers, SHUFFLE === 1 ? SHUFFLED_INT8 : DIRECT_INT8, CORE_INT8]
+  return [integers, SHUFFLE === 1 ? SHUFFLED_INT8 : DIRECT_INT8, END, CORE_INT8]
 }
 
 /** Row pairs of a part. */

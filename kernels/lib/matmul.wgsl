@@ -1,15 +1,11 @@
 // The product every linear layer shares: for each quad of weight rows and each activation row m,
-//   (y[m, n], …, y[m, n + 3]) = (dot(W[n], x[m]), …, dot(W[n + 3], x[m])), handed to `store_pair` by pairs.
+//   (y[m, n], …, y[m, n + 3]) = (dot(W[n], x[m]), …, dot(W[n + 3], x[m])), stored as matmul-end.wgsl says.
 //   x [rows, KB * 32] f32, padded with zeros; W through its format.
-// An invocation owns QUADS quads, LANES apart, and TILE_ROWS activation rows. The columns are cut into SPLIT runs, added in order, and inside a
-// run summed block by block: the same order for every tile, so an answer does not depend on the batch. Every product that
-// is added is an explicit fma, so that no compiler may round it one way here and another there.
-const TILE = QUADS * TILE_ROWS;
-var<workgroup> partial: array<vec4f, SPLIT * LANES * TILE>;
-
+// The columns are cut into SPLIT runs, added in order, and inside a run summed block by block: the same order for every
+// tile, so an answer does not depend on the batch. Every product that is added is an explicit fma, so that no compiler may
+// round it one way here and another there.
 fn matmul(lane: Lane) {
-  let quad = lane_of(lane);
-  let first_item = lane.group.x * (LANES * QUADS) + quad;
+  let first_item = first_item_of(lane);
   let first_row = lane.group.y * TILE_ROWS;
   const BLOCKS = (KB + SPLIT - 1u) / SPLIT;
   let start = lane.local.y * BLOCKS;
@@ -56,19 +52,5 @@ fn matmul(lane: Lane) {
       }
     }
   }
-  let place = (lane.local.y * LANES + quad) * TILE;
-  if (SPLIT > 1u) {
-    for (var t = 0u; t < TILE; t++) { partial[place + t] = acc[t]; }
-    workgroupBarrier();
-    if (lane.local.y > 0u) { return; }
-    for (var t = 0u; t < TILE; t++) {
-      for (var s = 1u; s < SPLIT; s++) { acc[t] += partial[place + s * LANES * TILE + t]; }
-    }
-  }
-  for (var t = 0u; t < TILE; t++) {
-    let pair = PAIR_START + (first_item + t / TILE_ROWS * LANES) * 2u;
-    store_pair(first_row + t % TILE_ROWS, pair, acc[t].xy);
-    store_pair(first_row + t % TILE_ROWS, pair + 1u, acc[t].zw);
-  }
+  store_tile(&acc, lane, opaque);
 }
-fn row_block_of(item: u32) -> u32 { return min(item / 8u, ROW_BLOCKS - 1u); }

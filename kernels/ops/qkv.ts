@@ -96,8 +96,7 @@ export const qkv = defineKernel<QkvShape, MatmulTuning>({
   dispatch: matmulDispatch,
   tune: matmulTune,
   order: matmulOrder,
-  // One quad: what follows the product, rotation and KV write, is long to compile for each.
-  sound: (one, caps) => ({ ...soundMatmul(one, caps), QUADS: 1 }),
+  sound: soundMatmul,
   forms: matmulForms,
   valid: validMatmul,
   inputs: (one, random) => ({

@@ -1,0 +1,33 @@
+// Where a product's sums go, however they were made: those of the SPLIT runs are added in order, then `store_pair` gets them
+// by pairs of weight rows. An invocation owns QUADS quads (items), LANES apart, and TILE_ROWS activation rows.
+const TILE = QUADS * TILE_ROWS;
+var<workgroup> partial: array<vec4f, SPLIT * LANES * TILE>;
+
+fn first_item_of(lane: Lane) -> u32 { return lane.group.x * (LANES * QUADS) + lane_of(lane); }
+fn row_block_of(item: u32) -> u32 { return min(item / 8u, ROW_BLOCKS - 1u); }
+
+// opaque: 0, but no constant to a compiler: what follows a product is long, and compiled once where it is not unrolled.
+fn store_tile(acc: ptr<function, array<vec4f, TILE>>, lane: Lane, opaque: u32) {
+  let first_row = lane.group.y * TILE_ROWS;
+  let first_item = first_item_of(lane);
+  if (SPLIT * TILE == 1u) {
+    store_quad(first_row, first_item, (*acc)[0]);
+    return;
+  }
+  let place = (lane.local.y * LANES + lane_of(lane)) * TILE;
+  for (var t = 0u; t < TILE; t++) { partial[place + t] = (*acc)[t]; }
+  if (SPLIT > 1u) {
+    workgroupBarrier();
+    if (lane.local.y > 0u) { return; }
+  }
+  for (var t = 0u; t < TILE + opaque; t++) {
+    var value = partial[place + t];
+    for (var s = 1u; s < SPLIT; s++) { value += partial[place + s * LANES * TILE + t]; }
+    store_quad(first_row + t % TILE_ROWS, first_item + t / TILE_ROWS * LANES, value);
+  }
+}
+
+fn store_quad(row: u32, item: u32, value: vec4f) {
+  store_pair(row, PAIR_START + item * 2u, value.xy);
+  store_pair(row, PAIR_START + item * 2u + 1u, value.zw);
+}
