@@ -18,6 +18,7 @@ describe('random configurations', () => {
     const folder = await writeNamed(golden)
     const engine = await Engine.load(folder, {
       kv: 'f32',
+      activations: 'f32',
       ...(context ? { contextLength: context } : {}),
     })
     try {

@@ -19,6 +19,7 @@ import {
   readSeconds,
   watchLoad,
 } from '../model/loading.ts'
+import { numberTypesOf } from '../number-types.ts'
 import { promptOf } from '../prompts.ts'
 import { spreadOf } from '../statistics.ts'
 
@@ -32,7 +33,7 @@ export interface LoadBenchOptions {
 
 export interface LoadBench {
   readonly model: string
-  readonly weights: string
+  readonly numberTypes: string
   readonly adapter: string
   readonly driver: string
   readonly figures: Figure[]
@@ -75,7 +76,7 @@ export async function benchLoad(options: LoadBenchOptions): Promise<LoadBench> {
   }
   return {
     model: info.id,
-    weights: info.weights,
+    numberTypes: numberTypesOf(info),
     adapter: stats.adapter.name,
     driver: driverNamed(stats.adapter),
     figures: figuresOf(colds, shares, await tuningReads()),

@@ -10,6 +10,7 @@ import { besideProbes, figuresOf, overContext } from '../model/figures.ts'
 import { type Floors, floorsOf } from '../model/floors.ts'
 import { coldLoad, type LoadTimes, readSeconds, watchLoad } from '../model/loading.ts'
 import { type BenchEngine, type ScenarioSizes, timeScenarios } from '../model/scenarios.ts'
+import { numberTypesOf } from '../number-types.ts'
 import { spreadOf } from '../statistics.ts'
 
 export interface ModelBenchOptions extends ScenarioSizes {
@@ -21,7 +22,7 @@ export interface ModelBenchOptions extends ScenarioSizes {
 
 export interface ModelBench {
   readonly model: string
-  readonly weights: string
+  readonly numberTypes: string
   readonly adapter: string
   readonly driver: string
   readonly dispatchesPerToken: number
@@ -96,7 +97,7 @@ export async function benchModel(
     const floors = await sources.floors(model, adapter)
     return {
       model: info.id,
-      weights: info.weights,
+      numberTypes: numberTypesOf(info),
       adapter: stats.adapter.name,
       driver: driverNamed(stats.adapter),
       dispatchesPerToken: stats.dispatchesPerToken,

@@ -107,6 +107,7 @@ export function affineFormat(options: AffineOptions): Format {
   return {
     id: `affine${bits}/${group}/${scale}`,
     fragments: [loadUnit, { wgsl: WORDS[bits] }, { wgsl }, AFFINE],
+    bits,
     integers: INTEGERS[bits],
     consts: { UNITS: layout.units, GROUP: group },
     wordsPerRowBlock: (columns) => ({
