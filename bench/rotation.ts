@@ -21,7 +21,7 @@ export interface Rotation {
 }
 
 /**
- * Makes copies until all together hold `bytes`. Groups 1 (weights) and 2 (KV cache) rotate and group 0 (activations, hot in
+ * Makes copies until all together hold `bytes`. What is written in groups 1 (weights) and 2 (KV cache) rotate and group 0 (activations, hot in
  * a model too) is shared; a kernel of group 0 alone rotates that. Throws GpuError.
  */
 export async function rotate(
@@ -83,14 +83,8 @@ async function duplicate(
       encoder.copyBufferToBuffer(from, 0, to, 0, from.size)
     }
     device.gpu.queue.submit([encoder.finish()])
-    const groups = await Promise.all(
-      dispatch.groups.map((group, index) =>
-        source.bindings.some((one) => one.group === index && names.has(one.name))
-          ? pipelines.bind(source, index, buffers)
-          : group,
-      ),
-    )
-    return { ...original, buffers, dispatch: { ...dispatch, groups }, release }
+    const bindGroup = await pipelines.bind(source, buffers)
+    return { ...original, buffers, dispatch: { ...dispatch, bindGroup }, release }
   } catch (error) {
     release()
     throw error

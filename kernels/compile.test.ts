@@ -62,10 +62,10 @@ test('a missing buffer and a wrong binding are errors that name the kernel', asy
     { WG: 64, SUBGROUP: 0 },
     device.caps,
   )
-  await expect(pipelines.bind(source, 0, {})).rejects.toThrow(
+  await expect(pipelines.bind(source, {})).rejects.toThrow(
     /rms-norm: no buffer given for binding "x"/,
   )
   const uniform = await device.memory.create('wrong', 'test', 64, GPUBufferUsage.UNIFORM)
   const buffers = { x: uniform, weight: uniform, source: uniform, y: uniform }
-  await expect(pipelines.bind(source, 0, buffers)).rejects.toThrow(/rms-norm/)
+  await expect(pipelines.bind(source, buffers)).rejects.toThrow(/rms-norm/)
 })

@@ -87,13 +87,10 @@ export async function prepare<S extends Shape, T extends Tuning>(
     device.memory.write(buffer, 0, data)
     buffers[name] = buffer
   }
-  const groups: GPUBindGroup[] = []
-  const count = Math.max(...source.bindings.map((binding) => binding.group)) + 1
-  for (let group = 0; group < count; group++)
-    groups.push(await pipelines.bind(source, group, buffers))
+  const bindGroup = await pipelines.bind(source, buffers)
   const [x, y = 1, z = 1] = kernel.dispatch(shape, tuning)
   return {
-    dispatch: { label: kernel.name, pipeline, groups, workgroups: () => [x, y, z] },
+    dispatch: { label: kernel.name, pipeline, bindGroup, workgroups: () => [x, y, z] },
     io,
     weight: uploaded?.decoded ?? new Float32Array(0),
     weightBytes: uploaded?.bytes ?? 0,

@@ -41,12 +41,11 @@ describe.each([
 
   async function joinOf({ buffers }: Prepared, one: AttentionShape): Promise<Dispatch> {
     const source = specialise(attentionJoin, one, {}, device.caps)
-    const groups = [await pipelines.bind(source, 0, buffers)]
     const [x, y = 1, z = 1] = attentionJoin.dispatch(one, {})
     return {
       label: 'join',
       pipeline: await pipelines.get(source),
-      groups,
+      bindGroup: await pipelines.bind(source, buffers),
       workgroups: () => [x, y, z],
     }
   }

@@ -17,7 +17,8 @@ read. **Tuning** lists every value that may be compiled in, the default first wh
 counts the different programs of all cases and bench shapes, by what the device has. Each of them is compiled in a test
 without any driver, and every case is held against its oracle, in float64 on the CPU, on an adapter.
 
-Bind groups: 0 holds activations and parameters, 1 the weight matrix in its format, 2 the KV cache.
+Bindings are written in three groups: 0 holds activations and parameters, 1 the weight matrix in its format, 2 the KV
+cache. Composed, they stand in that order in one bind group: setting one costs the host about as much as the dispatch does.
 `
 
 /** The whole page. */

@@ -51,7 +51,7 @@ export async function probeFma(
       const dispatch: Dispatch = {
         label: 'fma probe',
         pipeline: await pipelines.get(shader),
-        groups: [await pipelines.bind(shader, 0, { params, ends })],
+        bindGroup: await pipelines.bind(shader, { params, ends }),
         workgroups: () => [groups, 1, 1],
       }
       const laps = await calibrate(setup, dispatch, invocations, atLeast)

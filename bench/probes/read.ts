@@ -47,7 +47,7 @@ export async function probeRead(
       const dispatch = {
         label: 'read probe',
         pipeline,
-        groups: [await pipelines.bind(shader, 0, { data, sums })],
+        bindGroup: await pipelines.bind(shader, { data, sums }),
         workgroups: (): [number, number, number] => [groups, 1, 1],
       }
       const expected = noExpectation()

@@ -90,7 +90,7 @@ export class Timestamps {
       },
     })
     pass.setPipeline(dispatch.pipeline.gpu)
-    for (const [index, group] of dispatch.groups.entries()) pass.setBindGroup(index, group)
+    pass.setBindGroup(0, dispatch.bindGroup)
     pass.dispatchWorkgroups(...dispatch.workgroups(rows, tiles, spans))
     pass.end()
   }

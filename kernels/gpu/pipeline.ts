@@ -1,6 +1,6 @@
 /**
- * Pipelines and their explicit layouts. A layout depends on binding types alone, so one bind group (a weight matrix, the KV
- * cache) serves every pipeline. The cache key is the composed source. A WGSL error is thrown as `kernel: file.wgsl:line: …`.
+ * Pipelines and their explicit layouts. A layout depends on binding types alone, so one bind group serves
+ * every pipeline that binds the same buffers alike: the tiles of a kernel. The cache key is the composed source. A WGSL error is thrown as `kernel: file.wgsl:line: …`.
  */
 import { GpuError } from '../errors.ts'
 import type { Device } from './device.ts'
@@ -42,13 +42,10 @@ export class Pipelines {
         .catch((error: unknown) => {
           throw explain(source, error)
         })
-      const groups = Math.max(-1, ...source.bindings.map((binding) => binding.group)) + 1
       const layout = await this.#device.scoped(source.name, () =>
         gpu.createPipelineLayout({
           label: source.name,
-          bindGroupLayouts: Array.from({ length: groups }, (_, group) =>
-            this.layout(source.bindings.filter((binding) => binding.group === group)),
-          ),
+          bindGroupLayouts: [this.layout(source.bindings)],
         }),
       )
       const pipeline = await this.#device.scoped(source.name, () =>
@@ -67,15 +64,15 @@ export class Pipelines {
     }
   }
 
-  /** The layout for a group of bindings; made once per combination of types. */
+  /** The layout for these bindings; made once per combination of types. */
   layout(bindings: readonly Binding[]): GPUBindGroupLayout {
-    const key = bindings.map((one) => `${one.binding}:${one.type}`).join()
+    const key = bindings.map((one) => `${one.index}:${one.type}`).join()
     let layout = this.#layouts.get(key)
     if (!layout) {
       layout = this.#device.gpu.createBindGroupLayout({
         label: key,
         entries: bindings.map((one) => ({
-          binding: one.binding,
+          binding: one.index,
           visibility: GPUShaderStage.COMPUTE,
           buffer: { type: one.type },
         })),
@@ -85,15 +82,10 @@ export class Pipelines {
     return layout
   }
 
-  /** Binds `buffers`, by name, to one group of a source. Throws GpuError naming a missing or unfit buffer. */
-  bind(
-    source: ShaderSource,
-    group: number,
-    buffers: Readonly<Record<string, GPUBuffer>>,
-  ): Promise<GPUBindGroup> {
-    const bindings = source.bindings.filter((binding) => binding.group === group)
-    return this.#device.scoped(`${source.name}, bind group ${group}`, () => {
-      const entries = bindings.map((one) => {
+  /** Binds `buffers`, by name, to a source. Throws GpuError naming a missing or unfit buffer. */
+  bind(source: ShaderSource, buffers: Readonly<Record<string, GPUBuffer>>): Promise<GPUBindGroup> {
+    return this.#device.scoped(`${source.name}, bind group`, () => {
+      const entries = source.bindings.map((one) => {
         const buffer = buffers[one.name]
         if (!buffer) {
           throw new GpuError(
@@ -101,12 +93,12 @@ export class Pipelines {
             `${source.name}: no buffer given for binding "${one.name}".`,
           )
         }
-        return { binding: one.binding, resource: { buffer } }
+        return { binding: one.index, resource: { buffer } }
       })
       this.#device.counters.bindGroups++
       return this.#device.gpu.createBindGroup({
         label: source.name,
-        layout: this.layout(bindings),
+        layout: this.layout(source.bindings),
         entries,
       })
     })

@@ -18,8 +18,8 @@ export interface Dispatch {
   readonly label: string
   readonly origin?: Origin
   readonly pipeline: Pipeline
-  /** Bind groups by index; the same object in a row is not set again. */
-  readonly groups: readonly GPUBindGroup[]
+  /** All that it binds. */
+  readonly bindGroup: GPUBindGroup
   /** Workgroups for so many rows, in so many tiles of rows and spans of keys where the kernel works by them. */
   workgroups(rows: number, tiles: number, spans?: number): readonly [number, number, number]
 }
@@ -41,6 +41,38 @@ export interface Segment {
   readonly spans?: number
 }
 
+/** Dispatches as the arguments of their calls: a token makes hundreds. */
+interface Calls {
+  readonly pipelines: readonly GPUComputePipeline[]
+  readonly bindGroups: readonly GPUBindGroup[]
+  /** Three each, for these sizes: most steps have those of the step before. */
+  readonly workgroups: Uint32Array
+  sizes: Required<Omit<Segment, 'dispatches'>>
+}
+
+const knownCalls = new WeakMap<readonly Dispatch[], Calls>()
+
+function callsOf({ dispatches, rows, tiles = rows, spans = 1 }: Segment): Calls {
+  let calls = knownCalls.get(dispatches)
+  if (!calls) {
+    calls = {
+      pipelines: dispatches.map(({ pipeline }) => pipeline.gpu),
+      bindGroups: dispatches.map(({ bindGroup }) => bindGroup),
+      workgroups: new Uint32Array(dispatches.length * 3),
+      sizes: { rows: 0, tiles: 0, spans: 0 },
+    }
+    knownCalls.set(dispatches, calls)
+  }
+  const { sizes, workgroups } = calls
+  if (sizes.rows !== rows || sizes.tiles !== tiles || sizes.spans !== spans) {
+    for (const [i, dispatch] of dispatches.entries()) {
+      workgroups.set(dispatch.workgroups(rows, tiles, spans), i * 3)
+    }
+    calls.sizes = { rows, tiles, spans }
+  }
+  return calls
+}
+
 /**
  * Encodes the copies of `before`, `segments` in one compute pass, then the copies of `after`, and submits once. Errors
  * surface through the device's failure.
@@ -58,25 +90,19 @@ export function replay(
     encoder.copyBufferToBuffer(one.from, one.fromOffset, one.to, one.toOffset, one.bytes)
   before.forEach(copy)
   const pass = encoder.beginComputePass()
-  let pipeline: GPUComputePipeline | null = null
-  const bound: (GPUBindGroup | undefined)[] = []
-  for (const { dispatches, rows, tiles = rows, spans = 1 } of segments) {
-    for (const dispatch of dispatches) {
-      if (dispatch.pipeline.gpu !== pipeline) {
-        pipeline = dispatch.pipeline.gpu
-        pass.setPipeline(pipeline)
-      }
-      const { groups } = dispatch
-      for (let index = 0; index < groups.length; index++) {
-        const group = groups[index] as GPUBindGroup
-        if (bound[index] === group) continue
-        bound[index] = group
-        pass.setBindGroup(index, group)
-      }
-      const [x, y, z] = dispatch.workgroups(rows, tiles, spans)
-      pass.dispatchWorkgroups(x, y, z)
+  for (const segment of segments) {
+    const { pipelines, bindGroups, workgroups } = callsOf(segment)
+    for (let i = 0; i < pipelines.length; i++) {
+      if (i === 0 || pipelines[i] !== pipelines[i - 1]) pass.setPipeline(pipelines[i]!)
+      if (i === 0 || bindGroups[i] !== bindGroups[i - 1]) pass.setBindGroup(0, bindGroups[i]!)
+      const x = workgroups[i * 3]!
+      const y = workgroups[i * 3 + 1]!
+      const z = workgroups[i * 3 + 2]!
+      // The binding converts every argument that it is given.
+      if (y === 1 && z === 1) pass.dispatchWorkgroups(x)
+      else pass.dispatchWorkgroups(x, y, z)
     }
-    counters.dispatches += dispatches.length
+    counters.dispatches += pipelines.length
   }
   pass.end()
   after.forEach(copy)

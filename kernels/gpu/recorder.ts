@@ -32,30 +32,21 @@ export class Recorder {
       return PENDING
     }
     const pipeline = await this.#pipelines.get(source)
-    const count = Math.max(...source.bindings.map((binding) => binding.group)) + 1
-    const groups: GPUBindGroup[] = []
-    for (let group = 0; group < count; group++) {
-      groups.push(await this.#bind(source, group, buffers))
-    }
+    const bindGroup = await this.#bind(source, buffers)
     const origin = { kernel: kernel as unknown as Kernel, shape, tuning }
     const workgroups = workgroupsOf(kernel, shape, tuning)
-    return { label: kernel.name, origin, pipeline, groups, workgroups }
+    return { label: kernel.name, origin, pipeline, bindGroup, workgroups }
   }
 
   /** Tiles of one kernel differ in their pipelines and not in what they bind: groups of the same buffers are made once. */
-  #bind(
-    source: ShaderSource,
-    group: number,
-    buffers: Readonly<Record<string, GPUBuffer>>,
-  ): Promise<GPUBindGroup> {
-    const own = source.bindings.filter((binding) => binding.group === group)
-    const key = own.map(({ binding, type, name }) => {
+  #bind(source: ShaderSource, buffers: Readonly<Record<string, GPUBuffer>>): Promise<GPUBindGroup> {
+    const key = source.bindings.map(({ index, type, name }) => {
       const buffer = buffers[name]
-      return `${binding}:${type}:${buffer ? this.#nameOf(buffer) : '?'}`
+      return `${index}:${type}:${buffer ? this.#nameOf(buffer) : '?'}`
     })
     const known = this.#groups.get(key.join())
     if (known) return known
-    const made = this.#pipelines.bind(source, group, buffers)
+    const made = this.#pipelines.bind(source, buffers)
     this.#groups.set(key.join(), made)
     return made
   }
@@ -117,7 +108,7 @@ function workgroupsOf<S extends Shape, T extends Tuning>(
 const PENDING: Dispatch = {
   label: 'pending',
   pipeline: null as never,
-  groups: [],
+  bindGroup: null as never,
   workgroups: () => {
     throw new Error('A dispatch was run that had only been collected.')
   },

@@ -49,12 +49,8 @@ export class SecondDevice {
     for (const { name } of source.bindings) {
       buffers[name] = await memory.storage(`any ${name}`, 'test', BYTES)
     }
-    const count = Math.max(...source.bindings.map(({ group }) => group)) + 1
-    const groups: GPUBindGroup[] = []
-    for (let group = 0; group < count; group++) {
-      groups.push(await this.#pipelines.bind(source, group, buffers))
-    }
-    const once = { label: source.name, pipeline, groups, workgroups: () => [1, 1, 1] as const }
+    const bindGroup = await this.#pipelines.bind(source, buffers)
+    const once = { label: source.name, pipeline, bindGroup, workgroups: () => [1, 1, 1] as const }
     const [from, to] = [this.#from, this.mark]
     replay(
       this.device,

@@ -1,14 +1,18 @@
 /**
  * Composes a kernel's WGSL: a prelude (`enable`, `const`), the fragments it calls, and its own file, in that order;
- * keeps a line map so that a compiler message names the file it stands in; reads the bindings back out.
+ * keeps a line map so that a compiler message names the file it stands in; reads the bindings back out, and puts them in
+ * one bind group: a dispatch then sets one, and what Dawn does for each that is set is half of what a dispatch costs.
  */
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import type { Fragment } from '../kernel.ts'
 
 export interface Binding {
+  /** As written: 0 activations and parameters, 1 the weight matrix, 2 the KV cache. */
   readonly group: number
   readonly binding: number
+  /** Its number in the one bind group. */
+  readonly index: number
   readonly name: string
   readonly type: GPUBufferBindingType
   /** WGSL type, for instance `array<vec4f>`. */
@@ -19,6 +23,7 @@ export interface ShaderSource {
   readonly name: string
   /** The whole text: also the key of the pipeline cache. */
   readonly code: string
+  /** By index. */
   readonly bindings: readonly Binding[]
   readonly features: readonly GPUFeatureName[]
   /** `file.wgsl:line` of a line of `code`. */
@@ -41,20 +46,30 @@ const literal = (value: number): string =>
 
 const BINDING =
   /@group\((\d+)\)\s*@binding\((\d+)\)\s*var<(storage|uniform)(?:,\s*(read|read_write))?>\s*(\w+)\s*:\s*([^;]+);/g
+const NUMBERS = /@group\(\d+\)\s*@binding\(\d+\)/
 
 function reflect(code: string): Binding[] {
-  return [...code.matchAll(BINDING)].map((match) => ({
+  const written = [...code.matchAll(BINDING)].map((match) => ({
     group: Number(match[1]),
     binding: Number(match[2]),
     name: match[5] as string,
-    type:
-      match[3] === 'uniform'
-        ? 'uniform'
-        : match[4] === 'read_write'
-          ? 'storage'
-          : 'read-only-storage',
+    type: typeOf(match[3], match[4]),
     wgsl: (match[6] as string).replaceAll(/\s+/g, ''),
   }))
+  return written
+    .sort((a, b) => a.group - b.group || a.binding - b.binding)
+    .map((one, index) => ({ ...one, index }))
+}
+
+const typeOf = (space: string | undefined, access: string | undefined): GPUBufferBindingType =>
+  space === 'uniform' ? 'uniform' : access === 'read_write' ? 'storage' : 'read-only-storage'
+
+/** The text with every binding at its index in group 0, line for line. */
+function inOneGroup(code: string, bindings: readonly Binding[]): string {
+  const indices = new Map(bindings.map(({ name, index }) => [name, index]))
+  return code.replaceAll(BINDING, (declaration, ...found) =>
+    declaration.replace(NUMBERS, `@group(0) @binding(${indices.get(found[4])})`),
+  )
 }
 
 /** Composes `fragments` and `file` under a prelude of `consts`. */
@@ -79,10 +94,11 @@ export function composeShader(
     code += `${text}\n`
     line += text.split('\n').length
   }
+  const bindings = reflect(code)
   return {
     name,
-    code,
-    bindings: reflect(code),
+    code: inOneGroup(code, bindings),
+    bindings,
     features: enables.map((feature) => (feature === 'f16' ? 'shader-f16' : feature)),
     locate(at) {
       const start = starts.findLast((one) => one.line <= at)
