@@ -152,7 +152,7 @@ export function addEngine(command: Command): Command {
     .addOption(
       new Option(
         '--activations <type>',
-        'what products over weights of 4 or 8 bits read (default: int8 with 4 bits on a software adapter, else f32)',
+        'what products over weights of 4 or 8 bits read (default: f32; int8 is faster)',
       ).choices(['f32', 'int8']),
     )
     .option('--kv-memory <size>', 'memory of the KV cache, as in 2GB or 512MB', bytes)

@@ -6,16 +6,14 @@ import type { AllLoadOptions } from './load-model.ts'
 import { removeFolder } from './weights/fixture.ts'
 
 let packed: RandomLlama
-let bytes: RandomLlama
 let floats: RandomLlama
 beforeAll(async () => {
   const sizes = { seed: 9, hidden: 64, intermediate: 128, layers: 2, text: true }
   packed = await writeRandomLlama({ ...sizes, affine: { bits: 4, group: 32 } })
-  bytes = await writeRandomLlama({ ...sizes, affine: { bits: 8, group: 32 } })
   floats = await writeRandomLlama(sizes)
 })
 afterAll(async () => {
-  for (const model of [packed, bytes, floats]) if (model) await removeFolder(model.folder)
+  for (const model of [packed, floats]) if (model) await removeFolder(model.folder)
 })
 
 const ids = (length: number, shift = 0): number[] =>
@@ -23,15 +21,10 @@ const ids = (length: number, shift = 0): number[] =>
 
 async function withEngine<T>(
   model: RandomLlama,
-  activations: 'f32' | 'int8' | undefined,
+  activations: 'f32' | 'int8',
   use: (engine: Engine) => Promise<T>,
-  without: readonly ('shader-f16' | 'subgroups')[] = [],
 ): Promise<T> {
-  const options: AllLoadOptions = {
-    ...(activations ? { activations } : {}),
-    kv: 'f32',
-    device: { inThread: true, without },
-  }
+  const options: AllLoadOptions = { activations, kv: 'f32', device: { inThread: true } }
   const engine = await Engine.load(model.folder, options)
   try {
     return await use(engine)
@@ -64,28 +57,8 @@ test('weights of 4 bits: logits stay near those over f32, and company changes no
   })
 })
 
-test('where nobody says: eight bits for weights of 4 on a software adapter, else f32; bare adapters compute the same', async () => {
-  const usual = await withEngine(packed, undefined, async (engine) => ({
-    last: (await engine.logits(ids(40))).last,
-    told: engine.info.activations,
-    kind: engine.stats.adapter.kind,
-  }))
-  const asked = usual.kind === 'software' ? 'int8' : 'f32'
-  expect(usual.told).toBe(asked)
-  const without = ['subgroups', 'shader-f16'] as const
-  const bare = await withEngine(packed, asked, (engine) => engine.logits(ids(40)), without)
-  const far = Math.max(...bare.last.map((logit, i) => Math.abs(logit - (usual.last[i] as number))))
-  expect(far).toBeLessThan(1e-3)
-  const told = async ({ info }: Engine) => info.activations
-  expect(await withEngine(bytes, undefined, told)).toBe('f32')
-  expect(await withEngine(bytes, 'int8', told)).toBe('int8')
-})
-
 test('weights that are floats have nothing to gain: the same bits', async () => {
   const exact = await withEngine(floats, 'f32', (engine) => engine.logits(ids(30)))
-  const other = await withEngine(floats, 'int8', async (engine) => {
-    expect(engine.info.activations).toBe('f32')
-    return engine.logits(ids(30))
-  })
+  const other = await withEngine(floats, 'int8', (engine) => engine.logits(ids(30)))
   expect(other.last).toEqual(exact.last)
 })

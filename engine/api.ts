@@ -173,8 +173,8 @@ export interface LoadOptions {
   /** Number type of the KV cache; int8 has a scale for each head of a token. Default f16. */
   kv?: 'f16' | 'f32' | 'int8'
   /**
-   * Number type of what products over norms read, where their weights have 4 or 8 bits: int8 is a little less exact.
-   * Default: int8 where it is known to be faster, which is for weights of 4 bits on a software adapter; else f32.
+   * Number type of what products over norms read, where their weights have 4 or 8 bits: int8 is faster and a little less
+   * exact. Default f32.
    */
   activations?: 'f32' | 'int8'
   /** Bytes of KV cache, all layers together. Default: a share of the machine's memory. */
@@ -213,8 +213,6 @@ export interface ModelInfo {
   contextLength: number
   /** For instance `bf16`, or `affine-4bit/32`. */
   weights: string
-  /** What products over norms read: `int8` where any of them does. */
-  activations: 'f32' | 'int8'
 }
 
 export type { EngineStats, KvPages } from './stats.ts'

@@ -7,7 +7,7 @@ import {
   readTunings,
   Tunings,
 } from '../kernels/index.ts'
-import type { LoadOptions, ModelInfo } from './api.ts'
+import type { LoadOptions } from './api.ts'
 import type { ModelFiles } from './model-files.ts'
 import type { DecoderConfig } from './models/config.ts'
 import {
@@ -26,14 +26,6 @@ import { Upload } from './runner/upload.ts'
 import { warmUp } from './runner/warm-up.ts'
 import { loadWeights, type ModelWeights } from './weights/model-weights.ts'
 
-interface Built {
-  readonly runner: Runner
-  readonly sizes: Sizes
-  readonly tunings: Tunings
-  readonly activations: ModelInfo['activations']
-  readonly rest: Promise<void>
-}
-
 /**
  * Throws GpuError, EngineError; what was made by then is the device's to free. `rest` resolves once the pipelines that are
  * compiled beside the first answers are there, or the device is closed.
@@ -46,7 +38,7 @@ export async function buildRunner(
   planned: Sizes,
   options: LoadOptions,
   mayShrink: boolean,
-): Promise<Built> {
+): Promise<{ runner: Runner; sizes: Sizes; tunings: Tunings; rest: Promise<void> }> {
   const pipelines = new Pipelines(device)
   const weights = await upload(device, pipelines, files, options)
   const draftWeights = draft ? await upload(device, pipelines, draft, options) : null
@@ -67,7 +59,6 @@ export async function buildRunner(
     )
   const pageBytes = (config: DecoderConfig): number => kvPageBytes({ ...config, kv: sizes.kv })
   const { dispatches, rest } = await dispatchesOf(files.config, weights, own)
-  const activations = activationsIn(tunings)
   const staged = new Upload(device, sequences.staging)
   let drafter: Drafter | null = null
   let draftRest = Promise.resolve()
@@ -88,7 +79,7 @@ export async function buildRunner(
     upload: staged,
   })
   const all = Promise.all([rest, draftRest]).then(() => undefined)
-  return { runner, sizes, tunings, activations, rest: all }
+  return { runner, sizes, tunings, rest: all }
 }
 
 /** What the tuner kept for this adapter. */
@@ -98,10 +89,6 @@ function keptTunings(device: Device, { onProgress }: LoadOptions): Tunings {
   )
   return new Tunings(device.caps, kept)
 }
-
-/** int8 where any product of the model reads it: float weights have none, whatever was asked. */
-const activationsIn = ({ asked }: Tunings): ModelInfo['activations'] =>
-  [...asked.values()].some(({ shape }) => shape.x === 'int8') ? 'int8' : 'f32'
 
 interface Allocated {
   readonly sizes: Sizes

@@ -209,7 +209,7 @@ describe('small models', () => {
     const other = await write({ seed: 7, vocabulary: TEXT_VOCABULARY, ...options })
     const wanted = [0, 5, 20]
     const reference = referenceLogits(other, ids, wanted)
-    await withEngine(other, { kv: 'f32', activations: 'f32' }, async (engine) => {
+    await withEngine(other, { kv: 'f32' }, async (engine) => {
       const { all, greedy } = await engine.logits(ids, { all: true, greedy: 2 })
       expect(
         furthest(

@@ -129,7 +129,7 @@ describe.each(goldens.map((golden) => [String(golden.config.model_type), golden]
         'config.json': golden.config,
         'model.safetensors': encodeSafetensors(tensorsOf(golden)),
       })
-      engine = await Engine.load(folder, { kv: 'f32', activations: 'f32' })
+      engine = await Engine.load(folder, { kv: 'f32' })
     })
     afterAll(async () => {
       await engine.close()

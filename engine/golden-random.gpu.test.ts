@@ -18,7 +18,6 @@ describe('random configurations', () => {
     const folder = await writeNamed(golden)
     const engine = await Engine.load(folder, {
       kv: 'f32',
-      activations: 'f32',
       ...(context ? { contextLength: context } : {}),
     })
     try {

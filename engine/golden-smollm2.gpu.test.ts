@@ -45,7 +45,7 @@ describeShared('SmolLM2 goldens', (shared) => {
     beforeAll(async () => {
       const folder = form === 'q4' ? affine : join(scratch, 'bf16')
       if (form === 'bf16') await expandBf16(affine, folder)
-      engine = await Engine.load(folder, { kv: 'f32', activations: 'f32', contextLength: 512 })
+      engine = await Engine.load(folder, { kv: 'f32', contextLength: 512 })
     })
     afterAll(() => engine.close())
 

@@ -21,7 +21,7 @@ describeShared('tiny goldens', (shared) => {
       let engine: Engine
       let answers: LogitsResult[]
       beforeAll(async () => {
-        engine = await Engine.load(folder, { kv, activations: 'f32' })
+        engine = await Engine.load(folder, { kv })
         // All of them at once: in each other's company.
         answers = await Promise.all(
           golden.prompts.map(({ ids, greedy }) =>

@@ -18,7 +18,6 @@ export interface OpenModel {
   readonly runner: Runner
   /** In which its kernels run. */
   readonly tunings: Tunings
-  readonly activations: ModelInfo['activations']
   /** Resolves once pipelines that only some requests need are compiled, or the device is closed. */
   readonly rest: Promise<void>
 }
@@ -66,7 +65,7 @@ export async function loadModel(
       open,
       config: files.config,
       generationConfig: files.generationConfig,
-      info: { ...files.facts, contextLength: sizes.context, activations: open.activations },
+      info: { ...files.facts, contextLength: sizes.context },
       sizes,
       drafter: draft ? 'model' : 'lookup',
       async reopen({ device, rest }) {
@@ -118,7 +117,7 @@ async function openOnGpu(
       known ??
       sizesOf(device, files.config, {
         kv: options.kv ?? 'f16',
-        activations: options.activations ?? null,
+        activations: options.activations ?? 'f32',
         contextLength: options.contextLength,
         kvMemory: options.kvMemory,
         maxSequences: options.maxSequences,

@@ -17,8 +17,8 @@ export interface ModelFiles {
   readonly generationConfig: JsonObject
   /** How matrices are quantized on load, by module; those that are not there stay as they are. */
   readonly quantized: ReadonlyMap<string, QuantizationConfig>
-  /** Everything but what depends on the adapter. */
-  readonly facts: Omit<ModelInfo, 'contextLength' | 'activations'>
+  /** Everything but the context, which depends on the adapter. */
+  readonly facts: Omit<ModelInfo, 'contextLength'>
   /** Reads while `use` runs. */
   reading<T>(use: (checkpoint: Checkpoint, checked: CheckedTensors) => Promise<T>): Promise<T>
 }

@@ -3,13 +3,7 @@
  * one can set, honours choices, biases, log-probabilities, stops, limits and the signal, and counts what it was asked
  * to do.
  */
-import type {
-  ChatMessage,
-  ChatOptions,
-  GenerateOptions,
-  Generation,
-  ModelInfo,
-} from '../engine/api.ts'
+import type { ChatMessage, ChatOptions, GenerateOptions, Generation } from '../engine/api.ts'
 import { EngineError } from '../engine/errors.ts'
 import type { ServedEngine } from './contract/served-engine.ts'
 import { FakeGeneration } from './fake-generation.ts'
@@ -41,7 +35,7 @@ export const WORDS = ['Once', ' upon', ' a', ' time', ' there', ' was', ' a', ' 
 
 /** See the file's header. `tokens` counts what was decoded; `calls` what was asked. */
 export class FakeEngine implements ServedEngine {
-  readonly info: ModelInfo
+  readonly info
   readonly stats = {
     adapter: { name: 'Fake adapter', vendor: 'nobody', kind: 'software' as const },
     memory: { total: 131_200_000, byPurpose: { weights: 100_000_000, kv: 31_200_000 } },
@@ -88,7 +82,6 @@ export class FakeEngine implements ServedEngine {
       vocabularySize: FIRST_WORD + this.#words.length,
       contextLength: options.contextLength ?? 2048,
       weights: 'affine-4bit/32',
-      activations: 'int8',
     }
   }
 

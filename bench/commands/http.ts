@@ -20,7 +20,7 @@ async function httpPart(options: ModelOptions): Promise<Part> {
     note,
   })
   const { adapter, driver, figures } = suite
-  say(`\n${suite.model} (${suite.numberTypes}), over HTTP, on ${adapter} (${driver})`)
+  say(`\n${suite.model} (${suite.weights}), over HTTP, on ${adapter} (${driver})`)
   say(`\n${wantedTable(figures)}\n\n${missedLine(figures)}`)
   say('Every repeat brought the same texts both ways.')
   return { what: `http ${suite.model}`, adapter, driver, figures, failures: [] }

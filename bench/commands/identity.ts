@@ -20,8 +20,8 @@ async function identity(options: ModelOptions): Promise<void> {
     load: (more) => Engine.load(options.model, { ...onAdapter(options), ...more }),
     note,
   })
-  const { model, numberTypes, adapter, driver, differences, missed, ids } = report
-  say(`\n${model} (${numberTypes}), the same ids whatever the company, on ${adapter} (${driver})`)
+  const { model, weights, adapter, driver, differences, missed, ids } = report
+  say(`\n${model} (${weights}), the same ids whatever the company, on ${adapter} (${driver})`)
   say(`\n${identityTable(report)}\n\n${differences} differences in ${ids} ids.`)
   if (differences > 0) throw new BenchError(`${differences} of ${ids} ids depend on the company.`)
   if (missed > 0) throw new BenchError(`Conditions did not come about ${missed} times.`)

@@ -12,7 +12,7 @@ export const loadCommand = (): Command =>
 
 async function loadPart({ model, adapter, full, repeats }: ModelOptions): Promise<Part> {
   const suite = await benchLoad({ model, adapter, repeats: repeats ?? (full ? 9 : 3), note })
-  say(`\n${suite.model} (${suite.numberTypes}) on ${suite.adapter} (${suite.driver})`)
+  say(`\n${suite.model} (${suite.weights}) on ${suite.adapter} (${suite.driver})`)
   say(`\n${wantedTable(suite.figures)}\n\n${missedLine(suite.figures)}`)
   say('\nThe greedy ids after every load were those of engine.logits after the first.')
   return {

@@ -20,16 +20,10 @@ export async function modelPart(options: ModelOptions): Promise<Part> {
     note,
   })
   const { adapter, driver } = suite
-  say(`\n${suite.model} (${suite.numberTypes}) on ${adapter} (${driver})`)
+  say(`\n${suite.model} (${suite.weights}) on ${adapter} (${driver})`)
   say(
     `${suite.dispatchesPerToken} dispatches a token\n\n${wantedTable(suite.figures)}\n\n${missedLine(suite.figures)}`,
   )
   say('\nThe greedy ids were equal in every repeat and to those of one run of engine.logits.')
-  return {
-    what: `model ${suite.model} (${suite.numberTypes})`,
-    adapter,
-    driver,
-    figures: suite.figures,
-    failures: [],
-  }
+  return { what: `model ${suite.model}`, adapter, driver, figures: suite.figures, failures: [] }
 }

@@ -42,9 +42,9 @@ async function peersPart(options: PeersCommandOptions): Promise<Part> {
     isCold: !options.warm,
     note,
   })
-  const { adapter, driver, numberTypes, outcomes, figures } = suite
+  const { adapter, driver, weights, outcomes, figures } = suite
   const [load = 0] = loadavg()
-  say(`\nPeers beside SmolLM2-135M-Instruct (${numberTypes}) on ${adapter} (${driver})`)
+  say(`\nPeers beside SmolLM2-135M-Instruct (${weights}) on ${adapter} (${driver})`)
   say(`Load of the machine at the end, its own included: ${load.toFixed(1)}\n`)
   for (const line of outcomes.flatMap(outcomeLines)) say(line)
   if (figures.length > 0) say(`\n${wantedTable(figures)}\n\n${missedLine(figures)}`)

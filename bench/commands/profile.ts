@@ -32,9 +32,9 @@ async function profilePart(options: ProfileCommandOptions): Promise<Part> {
     differencing: options.differencing ?? false,
     note,
   })
-  const { model, numberTypes, adapter, driver, method, rows, host } = found
+  const { model, weights, adapter, driver, method, rows, host } = found
   const what = options.prefill ? `${rows} rows of a prompt` : 'a decoded token'
-  say(`\n${model} (${numberTypes}), ${what} at ${options.context}, on ${adapter} (${driver})`)
+  say(`\n${model} (${weights}), ${what} at ${options.context}, on ${adapter} (${driver})`)
   say(
     `Probes: streaming reads ${brief(found.probes.read)} GB/s, multiply-adds ${brief(found.probes.fma)} GFLOP/s`,
   )

@@ -25,7 +25,7 @@ async function servingPart(options: ServingOptions): Promise<Part> {
     note,
   })
   const { adapter, driver, figures } = suite
-  say(`\n${suite.model} (${suite.numberTypes}), serving, on ${adapter} (${driver})`)
+  say(`\n${suite.model} (${suite.weights}), serving, on ${adapter} (${driver})`)
   say(`\n${wantedTable(figures)}\n\n${missedLine(figures)}`)
   say('Every repeat brought the ids of the same prompts alone, cold, undisturbed, without drafts.')
   return { what: `serving ${suite.model}`, adapter, driver, figures, failures: [] }

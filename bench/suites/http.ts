@@ -7,7 +7,6 @@ import { type ServedEngine, serve } from '../../server/index.ts'
 import { driverNamed } from '../driver-name.ts'
 import { BenchError } from '../failure.ts'
 import type { Figure, Wanted } from '../figures.ts'
-import { numberTypesOf } from '../number-types.ts'
 import { promptOf } from '../prompts.ts'
 import { type Asked, type Clients, startClients } from './http/client.ts'
 import { figureOf, greedy, ratiosOf } from './serving/scenario.ts'
@@ -24,7 +23,7 @@ export interface HttpOptions {
 
 export interface HttpBench {
   readonly model: string
-  readonly numberTypes: string
+  readonly weights: string
   readonly adapter: string
   readonly driver: string
   readonly figures: Figure[]
@@ -58,7 +57,7 @@ export async function benchHttp(
       const driver = driverNamed(stats.adapter)
       return {
         model: info.id,
-        numberTypes: numberTypesOf(info),
+        weights: info.weights,
         adapter: stats.adapter.name,
         driver,
         figures,

@@ -6,7 +6,6 @@
 import type { GenerateOptions, LoadOptions } from '../../engine/index.ts'
 import { Random } from '../../kernels/kernel.ts'
 import { driverNamed } from '../driver-name.ts'
-import { numberTypesOf } from '../number-types.ts'
 import { relatedPrompts } from '../prompts.ts'
 import {
   afterCuts,
@@ -38,7 +37,7 @@ export interface IdentityOptions {
 
 export interface IdentityBench extends IdentityReport {
   readonly model: string
-  readonly numberTypes: string
+  readonly weights: string
   readonly adapter: string
   readonly driver: string
 }
@@ -64,14 +63,9 @@ export async function checkIdentity(options: IdentityOptions): Promise<IdentityB
     const random = new Random(7)
     const world: World = { tally, random, kv, tokens, note, salt: () => `identity ${salts++}` }
     const { cases, pageBytes } = await withEngine(world, options, {}, async (engine) => {
-      const { id, vocabularySize } = engine.info
+      const { id, weights, vocabularySize } = engine.info
       const { memory, pages, adapter } = engine.stats
-      facts = {
-        model: id,
-        numberTypes: numberTypesOf(engine.info),
-        adapter: adapter.name,
-        driver: driverNamed(adapter),
-      }
+      facts = { model: id, weights, adapter: adapter.name, driver: driverNamed(adapter) }
       const prompts = relatedPrompts(options.prompts, vocabularySize, options.seed)
       const references = await answerAlone(world, engine, promptsFor(kv, prompts))
       await onOne(world, engine, references)

@@ -19,7 +19,6 @@ import {
   readSeconds,
   watchLoad,
 } from '../model/loading.ts'
-import { numberTypesOf } from '../number-types.ts'
 import { promptOf } from '../prompts.ts'
 import { spreadOf } from '../statistics.ts'
 
@@ -33,7 +32,7 @@ export interface LoadBenchOptions {
 
 export interface LoadBench {
   readonly model: string
-  readonly numberTypes: string
+  readonly weights: string
   readonly adapter: string
   readonly driver: string
   readonly figures: Figure[]
@@ -76,7 +75,7 @@ export async function benchLoad(options: LoadBenchOptions): Promise<LoadBench> {
   }
   return {
     model: info.id,
-    numberTypes: numberTypesOf(info),
+    weights: info.weights,
     adapter: stats.adapter.name,
     driver: driverNamed(stats.adapter),
     figures: figuresOf(colds, shares, await tuningReads()),

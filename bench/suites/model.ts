@@ -10,7 +10,6 @@ import { besideProbes, figuresOf, overContext } from '../model/figures.ts'
 import { type Floors, floorsOf } from '../model/floors.ts'
 import { coldLoad, type LoadTimes, readSeconds, watchLoad } from '../model/loading.ts'
 import { type BenchEngine, type ScenarioSizes, timeScenarios } from '../model/scenarios.ts'
-import { numberTypesOf } from '../number-types.ts'
 import { spreadOf } from '../statistics.ts'
 
 export interface ModelBenchOptions extends ScenarioSizes {
@@ -22,7 +21,7 @@ export interface ModelBenchOptions extends ScenarioSizes {
 
 export interface ModelBench {
   readonly model: string
-  readonly numberTypes: string
+  readonly weights: string
   readonly adapter: string
   readonly driver: string
   readonly dispatchesPerToken: number
@@ -97,7 +96,7 @@ export async function benchModel(
     const floors = await sources.floors(model, adapter)
     return {
       model: info.id,
-      numberTypes: numberTypesOf(info),
+      weights: info.weights,
       adapter: stats.adapter.name,
       driver: driverNamed(stats.adapter),
       dispatchesPerToken: stats.dispatchesPerToken,

@@ -9,7 +9,6 @@ import { driverNamed } from '../driver-name.ts'
 import { BenchError } from '../failure.ts'
 import type { Figure } from '../figures.ts'
 import { importsOf } from '../model/loading.ts'
-import { numberTypesOf } from '../number-types.ts'
 import { type Judged, judge, marginOf } from '../side-by-side/agreement.ts'
 import { PEERS, type Peer } from '../side-by-side/list.ts'
 import { type Materials, prepareMaterials } from '../side-by-side/materials.ts'
@@ -47,7 +46,7 @@ export const FULL_PEERS = {
 export interface PeersBench {
   readonly adapter: string
   readonly driver: string
-  readonly numberTypes: string
+  readonly weights: string
   readonly outcomes: readonly Judged[]
   readonly figures: Figure[]
 }
@@ -55,7 +54,7 @@ export interface PeersBench {
 interface Ground {
   readonly adapter: string
   readonly driver: string
-  readonly numberTypes: string
+  readonly weights: string
   readonly prompts: PromptIds
 }
 
@@ -83,7 +82,7 @@ async function lookAt({ folder }: Materials, options: PeersOptions): Promise<Gro
     return {
       adapter: adapter.name,
       driver: driverNamed(adapter),
-      numberTypes: numberTypesOf(engine.info),
+      weights: engine.info.weights,
       prompts: promptIds((text) => engine.tokenize(text, { specialTokens: false })),
     }
   })

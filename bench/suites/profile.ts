@@ -5,7 +5,6 @@
 import { Pipelines } from '../../kernels/index.ts'
 import type { Figure } from '../figures.ts'
 import { checkIds } from '../greedy.ts'
-import { numberTypesOf } from '../number-types.ts'
 import { type ProbeOptions, Probes } from '../probes.ts'
 import { type Decoded, Decoding } from '../profile/decoding.ts'
 import { differences } from '../profile/differencing.ts'
@@ -49,7 +48,7 @@ export interface KernelShare {
 
 export interface Profile {
   readonly model: string
-  readonly numberTypes: string
+  readonly weights: string
   readonly adapter: string
   readonly driver: string
   readonly method: 'timestamps' | 'differencing'
@@ -77,11 +76,11 @@ export async function profile(options: ProfileOptions): Promise<Profile> {
     const decoded = await decoding.run(prompt, options.tokens)
     checkIds(`After ${options.context} prompt tokens`, decoded.ids, ids)
     const placed = placedOf(options.prefill ? decoded.promptStep : decoded.step)
-    const { id, layers } = model.info
+    const { id, weights, layers } = model.info
     const { device } = model.open
     return {
       model: id,
-      numberTypes: numberTypesOf(model.info),
+      weights,
       adapter: device.name,
       driver: device.driver,
       rows: placed[0]?.rows ?? 0,

@@ -1,6 +1,6 @@
 /**
  * What quantizing costs: the perplexity of one text with the model's floats, and with them quantized on load to each type.
- * The model's BF16 form is the measure; activations and KV cache are f32, so that nothing else is rounded.
+ * The model's BF16 form is the measure; the KV cache is f32, so that nothing else is rounded.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -94,7 +94,6 @@ async function compare(
     const engine = await load(folder, {
       ...loading,
       ...(type === null ? {} : { quantize: type }),
-      activations: 'f32',
       kv: 'f32',
       // As many rows are scored in a step as sequences could choose a token in it.
       maxSequences: SCORED,

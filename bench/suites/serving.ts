@@ -10,7 +10,6 @@ import { Engine, type LoadOptions } from '../../engine/index.ts'
 import { driverNamed } from '../driver-name.ts'
 import { expandBf16 } from '../expand-bf16.ts'
 import type { Figure } from '../figures.ts'
-import { numberTypesOf } from '../number-types.ts'
 import { admission } from './serving/admission.ts'
 import { firstToken } from './serving/first-token.ts'
 import type { Prepare, Scenario, ServingEngine, ServingSizes } from './serving/scenario.ts'
@@ -34,7 +33,6 @@ export interface ServingOptions {
 export interface ServingBench {
   readonly model: string
   readonly weights: string
-  readonly numberTypes: string
   readonly adapter: string
   readonly driver: string
   readonly figures: Figure[]
@@ -75,7 +73,6 @@ export async function benchServing(
     path: engine.info.path,
     model: engine.info.id,
     weights: engine.info.weights,
-    numberTypes: numberTypesOf(engine.info),
     adapter: engine.stats.adapter.name,
     driver: driverNamed(engine.stats.adapter),
     figures: await runScenarios(engine, ON_THE_MODEL, options),

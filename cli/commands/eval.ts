@@ -37,7 +37,7 @@ async function evaluate(deps: Deps, model: string, file: string, flags: Flags): 
   const { io } = deps
   const { perplexityOf } = await import('../eval/perplexity.ts')
   await withEngine(deps, modelName(model), loadingFrom(flags), async (engine, signal) => {
-    const { contextLength, id, weights, activations } = engine.info
+    const { contextLength, id, weights } = engine.info
     if (window > contextLength) {
       throw new UsageError(`--window must be at most the context, ${contextLength}.`)
     }
@@ -50,18 +50,8 @@ async function evaluate(deps: Deps, model: string, file: string, flags: Flags): 
     }
     const found = await perplexityOf(engine, engine.tokenize(text), { window, stride, onProgress })
     const { tokens, loss, perplexity } = found
-    const facts = {
-      model: id,
-      weights,
-      activations,
-      file,
-      tokens,
-      window,
-      stride,
-      loss,
-      perplexity,
-    }
-    const line = `perplexity ${perplexity.toFixed(4)} over ${tokens} tokens of ${file} (${id}, ${weights}, ${activations} activations)`
+    const facts = { model: id, weights, file, tokens, window, stride, loss, perplexity }
+    const line = `perplexity ${perplexity.toFixed(4)} over ${tokens} tokens of ${file} (${id}, ${weights})`
     await write(io.stdout, `${flags.json ? JSON.stringify(facts) : line}\n`)
   })
 }

@@ -43,8 +43,7 @@ function parseIds(text: string): number[] {
 }
 
 async function logits(deps: Deps, model: string, flags: Flags): Promise<void> {
-  const loading = { ...loadingFrom(flags), activations: 'f32' } as const
-  await withEngine(deps, modelName(model), loading, async (engine) => {
+  await withEngine(deps, modelName(model), loadingFrom(flags), async (engine) => {
     const { ids, greedy = 0, all = false } = flags
     const result = await engine.logits(ids, { all, greedy })
     if (flags.json) {

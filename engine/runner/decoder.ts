@@ -18,7 +18,7 @@ import { Attention } from './attention.ts'
 import type { DecoderParts } from './decoder-parts.ts'
 import { DecoderDispatches, type Stage } from './dispatches.ts'
 import { Experts } from './experts.ts'
-import { Int8Rows, leavesInt8, type Rows } from './int8-rows.ts'
+import { Int8Rows, mayBeInt8, type Rows } from './int8-rows.ts'
 import { tilesApart } from './spans.ts'
 import { type Output, PLAIN_OUTPUT, Stages } from './stages.ts'
 
@@ -142,8 +142,7 @@ export class Decoder {
     bound: { x: GPUBuffer; source: GPUBuffer; y: GPUBuffer },
   ): Promise<[Stage, Rows]> {
     const { hiddenSize: columns, normEps: eps } = this.#parts.config
-    const { activations } = this.#parts.sizes
-    const isInt8 = reader && leavesInt8(norm, reader, activations, this.#device.caps)
+    const isInt8 = this.#parts.sizes.activations === 'int8' && reader && mayBeInt8(norm, reader)
     if (!isInt8) return [await this.#norm(norm, bound, 0), bound.y]
     return [await this.#stages.int8Norm(norm, { columns, eps }, bound), new Int8Rows(bound.y)]
   }

@@ -4,18 +4,18 @@ import { EngineError } from '../errors.ts'
 import type { DecoderConfig } from '../models/config.ts'
 import { longestContext } from '../models/context.ts'
 import { heldPages, type KvGroup } from '../schedule/kv-group.ts'
-import type { Activations } from './int8-rows.ts'
 import { bytesNeeded, bytesUseful, groupLayers, shareOut } from './kv-groups.ts'
 import { defaultKvBytes } from './kv-memory.ts'
 
 const KV_TYPES = ['f16', 'f32', 'int8'] as const
 export type KvType = (typeof KV_TYPES)[number]
-const ACTIVATIONS: readonly Activations[] = ['f32', 'int8']
+const ACTIVATIONS = ['f32', 'int8'] as const
+/** Number type of what products over norms read. */
+type Activations = (typeof ACTIVATIONS)[number]
 
 export interface SizeOptions {
   readonly kv: KvType
-  /** null: for each matrix what is faster on the adapter. */
-  readonly activations: Activations | null
+  readonly activations: Activations
   /** Tokens a sequence may hold; default: the model's own, up to a bound. */
   readonly contextLength: number | undefined
   /** Bytes of KV cache, all layers together; default: a share of the adapter's memory. */
@@ -32,7 +32,7 @@ export interface SizeOptions {
 
 export interface Sizes {
   readonly kv: KvType
-  readonly activations: Activations | null
+  readonly activations: Activations
   /** Tokens a sequence may hold. */
   readonly context: number
   /** Layers that look back equally far share pages. */
@@ -58,7 +58,7 @@ const SCORED_ROWS = 8
 /** Throws EngineError('bad_request') for what cannot be had, naming the option and the bound. */
 export function sizesOf(device: Device, config: DecoderConfig, options: SizeOptions): Sizes {
   const { kv, drafts, activations } = options
-  if (activations !== null && !ACTIVATIONS.includes(activations)) {
+  if (!ACTIVATIONS.includes(activations)) {
     const message = `activations must be one of ${ACTIVATIONS.join(', ')}; it is ${String(activations)}.`
     throw new EngineError('bad_request', message, { param: 'activations' })
   }

@@ -107,7 +107,6 @@ export function affineFormat(options: AffineOptions): Format {
   return {
     id: `affine${bits}/${group}/${scale}`,
     fragments: [loadUnit, { wgsl: WORDS[bits] }, { wgsl }, AFFINE],
-    bits,
     integers: INTEGERS[bits],
     consts: { UNITS: layout.units, GROUP: group },
     wordsPerRowBlock: (columns) => ({

@@ -37,8 +37,6 @@ export interface SourceRows {
 export interface Format {
   readonly id: string
   readonly fragments: readonly Fragment[]
-  /** Of a weight that is an integer. */
-  readonly bits?: number
   /** Products of a run with integers, where the weights are integers: `Part`, `run_add`, `part_sum`. */
   readonly integers?: Fragment
   /** Compiled in beside the kernel's own constants. */
