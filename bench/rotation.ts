@@ -21,8 +21,8 @@ export interface Rotation {
 }
 
 /**
- * Makes copies until all together hold `bytes`. What is written in groups 1 (weights) and 2 (KV cache) rotate and group 0 (activations, hot in
- * a model too) is shared; a kernel of group 0 alone rotates that. Throws GpuError.
+ * Makes copies until all together hold `bytes`. What is written in groups 1 (weights) and 2 (KV cache) rotates, and group 0
+ * (activations, hot in a model too) is shared; a kernel of group 0 alone rotates that. Throws GpuError.
  */
 export async function rotate(
   device: Device,

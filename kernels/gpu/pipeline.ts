@@ -1,6 +1,7 @@
 /**
- * Pipelines and their explicit layouts. A layout depends on binding types alone, so one bind group serves
- * every pipeline that binds the same buffers alike: the tiles of a kernel. The cache key is the composed source. A WGSL error is thrown as `kernel: file.wgsl:line: …`.
+ * Pipelines and their explicit layouts. A layout depends on binding types alone, so one bind group serves every pipeline
+ * that binds the same buffers alike: the tiles of a kernel. The cache key is the composed source. A WGSL error is thrown as
+ * `kernel: file.wgsl:line: …`.
  */
 import { GpuError } from '../errors.ts'
 import type { Device } from './device.ts'
