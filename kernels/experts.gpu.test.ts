@@ -43,7 +43,7 @@ describe.each(kernels)('$name', (kernel) => {
     const one = shape(8, 2)
     const [tuning] = tunings(kernel, one, device.caps)
     const prepared = await prepare(device, pipelines, kernel, one, tuning ?? {})
-    const { routes } = prepared.io
+    const { routes } = prepared.known.io
     const chosen = new Set(routes?.filter((_, i) => i % 2 === 0))
     expect(chosen.size).toBeLessThan(8)
     const words = formatOf('f32').wordsPerRowBlock(64).words * 3

@@ -7,6 +7,7 @@ import { Device } from './gpu/device.ts'
 import { Pipelines } from './gpu/pipeline.ts'
 import { Plan } from './gpu/plan.ts'
 import type { Kernel, Shape, Tuning } from './kernel.ts'
+import { knownCase } from './known-case.ts'
 import { type MatmulTuning, paddedColumns } from './lib/matmul.ts'
 import { type AttentionShape, attention } from './ops/attention.ts'
 import { type GateUpShape, gateUp } from './ops/gate-up.ts'
@@ -99,13 +100,20 @@ describe.each([
     tuning: T,
     before: (prepared: Prepared) => void = () => undefined,
   ): Promise<Record<string, Uint32Array>> {
-    const prepared = await prepare(device, pipelines, kernel, shape, tuning, 3)
+    const prepared = await prepare(
+      device,
+      pipelines,
+      kernel,
+      shape,
+      tuning,
+      knownCase(kernel, shape, 3),
+    )
     try {
       before(prepared)
       new Plan(device, [prepared.dispatch]).run(1)
       const all: Record<string, Uint32Array> = {}
       for (const { name, type } of prepared.dispatch.pipeline.source.bindings) {
-        const { [name]: data } = prepared.io
+        const { [name]: data } = prepared.known.io
         const { [name]: buffer } = prepared.buffers
         // What spans leave apart is of no shape with one workgroup for all: spans.gpu.test.ts.
         if (type !== 'storage' || name === 'partials' || !data || !buffer) continue
@@ -183,7 +191,7 @@ describe.each([
         attention,
         tiled,
         defaultTuning(attention, tiled, device.caps),
-        ({ io }) => {
+        ({ known: { io } }) => {
           rows = io.rows as Uint32Array<ArrayBuffer>
         },
       )

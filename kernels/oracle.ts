@@ -1,25 +1,16 @@
-/** Runs one kernel × shape × tuning on a device with seeded inputs and holds every output against its oracle. */
+/** Runs one kernel × shape × tuning on a device with known inputs and holds every output against its oracle. */
 
-import { BLOCK_ROWS, rowsFrom } from './formats/format.ts'
 import { f16ToF32 } from './formats/half.ts'
-import { formatOf } from './formats/index.ts'
 import type { Device } from './gpu/device.ts'
 import type { Pipelines } from './gpu/pipeline.ts'
 import { type Dispatch, Plan } from './gpu/plan.ts'
 import { specialise } from './gpu/specialise.ts'
-import {
-  type Arrays,
-  type Kernel,
-  type Packing,
-  Random,
-  type Shape,
-  type Tuning,
-} from './kernel.ts'
+import type { Kernel, Packing, Shape, Tuning } from './kernel.ts'
+import { type KnownCase, type KnownMatrix, knownCase } from './known-case.ts'
 
 export interface Prepared {
   readonly dispatch: Dispatch
-  readonly io: Arrays
-  readonly weight: Float32Array
+  readonly known: KnownCase
   readonly weightBytes: number
   /** Buffers by binding name; free them with `release`. */
   readonly buffers: Readonly<Record<string, GPUBuffer>>
@@ -33,55 +24,39 @@ export interface Outcome {
   readonly ok: boolean
 }
 
-/** Uploads a random matrix in the shape's format; returns what the format decodes it to. */
+/** Uploads a case's matrix. */
 async function uploadWeight(
   device: Device,
-  shape: { format: string; rows: number; columns: number },
-  random: Random,
-): Promise<{ decoded: Float32Array; buffers: Record<string, GPUBuffer>; bytes: number }> {
-  const format = formatOf(shape.format)
-  const { rows, columns } = shape
-  const source = format.encode(random.floats(rows * columns), rows, columns)
-  const blocks = Math.ceil(rows / BLOCK_ROWS)
-  const { words, scales } = format.wordsPerRowBlock(columns)
-  const packed = {
-    words: new Uint32Array(words * blocks),
-    scales: new Uint32Array(scales * blocks),
-  }
-  for (let block = 0; block < blocks; block++) {
-    const from = block * BLOCK_ROWS
-    const count = Math.min(rows - from, BLOCK_ROWS)
-    format.pack(source, rowsFrom(from, count), columns, packed, block)
-  }
+  { words, scales }: KnownMatrix,
+): Promise<Record<string, GPUBuffer>> {
   const buffers: Record<string, GPUBuffer> = {}
   for (const [name, data] of [
-    ['w', packed.words],
-    ['w_scale', packed.scales],
+    ['w', words],
+    ['w_scale', scales],
   ] as const) {
     if (data.length === 0) continue
     buffers[name] = await device.memory.storage(`test ${name}`, 'test', data.byteLength)
     device.memory.write(buffers[name], 0, data)
   }
-  const decoded = format.decode(source, rows, columns)
-  return { decoded, buffers, bytes: packed.words.byteLength + packed.scales.byteLength }
+  return buffers
 }
 
-/** Compiles a kernel for a shape and fills its buffers. Throws GpuError when either fails. */
+/**
+ * Compiles a kernel for a shape and fills its buffers. Throws GpuError when either fails.
+ * @param known what it reads: who tries several tunings makes it once
+ */
 export async function prepare<S extends Shape, T extends Tuning>(
   device: Device,
   pipelines: Pipelines,
   kernel: Kernel<S, T>,
   shape: S,
   tuning: T,
-  seed = 1,
+  known = knownCase(kernel, shape),
 ): Promise<Prepared> {
-  const random = new Random(seed)
   const source = specialise(kernel, shape, tuning, device.caps)
   const pipeline = await pipelines.get(source)
-  const weightShape = kernel.weight?.(shape)
-  const uploaded = weightShape ? await uploadWeight(device, weightShape, random) : null
-  const buffers: Record<string, GPUBuffer> = { ...uploaded?.buffers }
-  const io = kernel.inputs(shape, random)
+  const { io, matrix } = known
+  const buffers = matrix ? await uploadWeight(device, matrix) : {}
   for (const [name, data] of Object.entries(io)) {
     const buffer = await device.memory.storage(`test ${name}`, 'test', data.byteLength)
     device.memory.write(buffer, 0, data)
@@ -91,9 +66,8 @@ export async function prepare<S extends Shape, T extends Tuning>(
   const [x, y = 1, z = 1] = kernel.dispatch(shape, tuning)
   return {
     dispatch: { label: kernel.name, pipeline, bindGroup, workgroups: () => [x, y, z] },
-    io,
-    weight: uploaded?.decoded ?? new Float32Array(0),
-    weightBytes: uploaded?.bytes ?? 0,
+    known,
+    weightBytes: matrix ? matrix.words.byteLength + matrix.scales.byteLength : 0,
     buffers,
     release: () => {
       for (const buffer of Object.values(buffers)) device.memory.free(buffer)
@@ -156,10 +130,7 @@ export async function compare<S extends Shape, T extends Tuning>(
   shape: S,
   prepared: Prepared,
 ): Promise<Outcome> {
-  const want = Object.fromEntries(
-    Object.entries(prepared.io).map(([name, data]) => [name, data.slice()]),
-  )
-  kernel.oracle(shape, want, prepared.weight)
+  const want = prepared.known.want()
   const packings = kernel.packed?.(shape) ?? {}
   let worst = 0
   let where = ''

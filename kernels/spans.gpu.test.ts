@@ -5,6 +5,7 @@ import { Pipelines } from './gpu/pipeline.ts'
 import { type Dispatch, Plan } from './gpu/plan.ts'
 import { specialise } from './gpu/specialise.ts'
 import { Random } from './kernel.ts'
+import { knownCase } from './known-case.ts'
 import { type AttentionShape, attention } from './ops/attention.ts'
 import { attentionJoin } from './ops/attention-join.ts'
 import { type Prepared, prepare, readBack } from './oracle.ts'
@@ -54,7 +55,14 @@ describe.each([
   async function attended(one: AttentionShape, isAlone: boolean): Promise<Uint32Array> {
     const form = isAlone ? { ...one, tiles: one.batch, tileRows: 1 } : one
     const tuning = defaultTuning(attention, form, device.caps)
-    const prepared = await prepare(device, pipelines, attention, form, tuning, 5)
+    const prepared = await prepare(
+      device,
+      pipelines,
+      attention,
+      form,
+      tuning,
+      knownCase(attention, form, 5),
+    )
     const { buffers, dispatch } = prepared
     try {
       if (isAlone) {
@@ -66,7 +74,7 @@ describe.each([
       new Plan(device, [dispatch, await joinOf(prepared, one)].slice(0, one.spans > 1 ? 2 : 1)).run(
         1,
       )
-      const { byteLength } = prepared.io.y as Float32Array
+      const { byteLength } = prepared.known.io.y as Float32Array
       return new Uint32Array(await readBack(device, buffers.y as GPUBuffer, byteLength))
     } finally {
       prepared.release()

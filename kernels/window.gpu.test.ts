@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Device } from './gpu/device.ts'
 import { Pipelines } from './gpu/pipeline.ts'
 import { Plan } from './gpu/plan.ts'
+import { knownCase } from './known-case.ts'
 import { PAGE, pageWords } from './lib/kv-layout.ts'
 import { type AttentionShape, attention } from './ops/attention.ts'
 import { prepare, readBack } from './oracle.ts'
@@ -35,10 +36,17 @@ describe.each([
       skip(isSlow, 'lavapipe compiles attention without subgroups for half a minute a variant')
       const shape = shapeOf(rows, pagesOf(2))
       const tuning = defaultTuning(attention, shape, device.caps)
-      const prepared = await prepare(device, pipelines, attention, shape, tuning, 3)
-      const { buffers, dispatch, io } = prepared
+      const prepared = await prepare(
+        device,
+        pipelines,
+        attention,
+        shape,
+        tuning,
+        knownCase(attention, shape, 3),
+      )
+      const { buffers, dispatch, known } = prepared
       try {
-        const { byteLength } = io.y as Float32Array
+        const { byteLength } = known.io.y as Float32Array
         const run = async (): Promise<Uint32Array> => {
           new Plan(device, [dispatch]).run(1)
           return new Uint32Array(await readBack(device, buffers.y as GPUBuffer, byteLength))
@@ -46,9 +54,9 @@ describe.each([
         const clean = await run()
         expect(clean.some((word) => word !== 0)).toBe(true)
         const first = Math.floor((shape.pages * PAGE - rows + 1 - WINDOW) / PAGE)
-        const cache = io.kv_cache as Uint32Array
+        const cache = known.io.kv_cache as Uint32Array
         const words = pageWords(shape)
-        for (const page of (io.page_table as Uint32Array).subarray(0, first)) {
+        for (const page of (known.io.page_table as Uint32Array).subarray(0, first)) {
           cache.fill(NOT_A_NUMBER, page * words, (page + 1) * words)
         }
         device.memory.write(buffers.kv_cache as GPUBuffer, 0, cache as Uint32Array<ArrayBuffer>)

@@ -6,6 +6,7 @@ import type { Pipelines } from '../../kernels/gpu/pipeline.ts'
 import { Plan } from '../../kernels/gpu/plan.ts'
 import type { Device } from '../../kernels/index.ts'
 import { type Forms, type Kernel, type Shape, type Tuning, tunings } from '../../kernels/kernel.ts'
+import { type KnownCase, knownCase } from '../../kernels/known-case.ts'
 import { compare, type Prepared, prepare } from '../../kernels/oracle.ts'
 import {
   type Asked,
@@ -146,8 +147,9 @@ async function timeAll(
 ): Promise<Timed[]> {
   const ready: Candidate[] = []
   try {
+    const known = knownCase(kernel, shape)
     for (const tuning of tunings(kernel, shape, bench.device.caps)) {
-      const candidate = await prepareCandidate(bench, kernel, shape, tuning, refused)
+      const candidate = await prepareCandidate(bench, kernel, shape, tuning, known, refused)
       if (candidate) ready.push(candidate)
     }
     const [first] = ready
@@ -174,10 +176,11 @@ async function prepareCandidate(
   kernel: Kernel,
   shape: Shape,
   tuning: Tuning,
+  known: KnownCase,
   refused: string[],
 ): Promise<Candidate | null> {
   note(`${kernel.name} ${JSON.stringify(tuning)}`)
-  const prepared = await prepare(device, pipelines, kernel, shape, tuning)
+  const prepared = await prepare(device, pipelines, kernel, shape, tuning, known)
   new Plan(device, [prepared.dispatch]).run(1)
   const { ok, where } = await compare(device, kernel, shape, prepared)
   if (!ok) {
