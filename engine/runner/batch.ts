@@ -1,5 +1,5 @@
 /** A step as the flat arrays that the kernels read: rows, tiles of rows, picks, tokens to count. Filled anew each step. */
-import { ATTENTION_TILE, LATEST, PAGE, ROW_TILE, roundUp } from '../../kernels/index.ts'
+import { LATEST, PAGE, ROW_TILE, roundUp } from '../../kernels/index.ts'
 import type { Sampling } from '../sampling/sampling.ts'
 import { residenceOf } from '../schedule/kv-space.ts'
 import type { Request } from '../schedule/request.ts'
@@ -75,11 +75,13 @@ export class Batch {
 
   /**
    * Fills the arrays; rows are those of the runs in their order.
+   * @param tileRows most rows of a tile
    * @param placeOf where in `latest` the choice of a run's pick goes
    */
   fill(
     runs: readonly Run[],
     samplingOf: SamplingOf,
+    tileRows: number,
     placeOf: (slot: number, index: number) => number = (slot, index) => this.chosenAt(slot, index),
   ): BatchSizes {
     const used = emptySizes()
@@ -90,7 +92,7 @@ export class Batch {
       const sampling = samplingOf(run.request)
       const first = used.rows
       this.#addRows(run)
-      this.#addTiles(run, first)
+      this.#addTiles(run, first, tileRows)
       if (run.picks > 0) this.#addPicks(run, first, sampling)
     }
     return used
@@ -129,9 +131,9 @@ export class Batch {
     this.#used.longest = Math.max(this.#used.longest, position + 1)
   }
 
-  #addTiles({ slot, rows }: Run, first: number): void {
-    for (let at = 0; at < rows; at += ATTENTION_TILE) {
-      const count = Math.min(ATTENTION_TILE, rows - at)
+  #addTiles({ slot, rows }: Run, first: number, most: number): void {
+    for (let at = 0; at < rows; at += most) {
+      const count = Math.min(most, rows - at)
       this.tiles.set([first + at, count, slot, 0], this.#used.tiles * 4)
       this.#used.tiles++
       this.#used.tileRows = Math.max(this.#used.tileRows, count)

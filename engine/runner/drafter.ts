@@ -78,6 +78,7 @@ export class Drafter {
     const used = this.#batch.fill(
       runs,
       () => GREEDY,
+      this.#dispatches.tileRows,
       (slot) => this.#batch.draftedAt(slot, pass),
     )
     this.#batch.upload(this.#upload, this.#buffers, used)

@@ -15,7 +15,7 @@ import { type PageCopy, residenceOf, type Started } from '../schedule/kv-space.t
 import type { Step } from '../schedule/step.ts'
 import { Batch, type BatchSizes, type SamplingOf } from './batch.ts'
 import { latestWords, type ModelBuffers, READBACKS, type SequenceBuffers } from './buffers.ts'
-import { type DecoderDispatches, SINGLE } from './dispatches.ts'
+import type { DecoderDispatches } from './dispatches.ts'
 import type { Drafter } from './drafter.ts'
 import { outcomesOf, type RunOutcome } from './outcomes.ts'
 import type { Sizes } from './sizes.ts'
@@ -75,17 +75,12 @@ export class Runner {
 
   /** Dispatches that a token of one sequence takes. */
   get dispatchesPerToken(): number {
-    const { dispatches } = this.#parts
-    return (
-      dispatches.body(SINGLE).dispatches.length +
-      dispatches.head(1).length +
-      dispatches.sample.length
-    )
+    return this.#parts.dispatches.perToken
   }
 
   /** Launches a step: writes what changed, encodes, submits. */
   launch(step: Step, samplingOf: SamplingOf): void {
-    const { drafter, buffers, sequences, upload } = this.#parts
+    const { dispatches, drafter, buffers, sequences, upload } = this.#parts
     for (const entry of step.tables) this.#slots.addPage(entry, upload)
     for (const { request } of step.started) {
       this.#slots.begin(request, samplingOf(request))
@@ -96,7 +91,7 @@ export class Runner {
       if (picks > 0) this.#slots.refresh(request, samplingOf(request))
     }
     drafter?.run(step.runs)
-    const used = this.#batch.fill(step.runs, samplingOf)
+    const used = this.#batch.fill(step.runs, samplingOf, dispatches.tileRows)
     this.#batch.upload(upload, buffers, used)
     if (used.wantsDetails) {
       upload.add(sequences.wanted, 0, this.#batch.wanted.subarray(0, used.picks))

@@ -13,7 +13,7 @@ import {
 } from '../../kernels/index.ts'
 import { GREEDY } from '../sampling/sampling.ts'
 import type { ModelBuffers, SequenceBuffers } from './buffers.ts'
-import { type DecoderDispatches, SINGLE } from './dispatches.ts'
+import type { DecoderDispatches } from './dispatches.ts'
 import { passed } from './wait.ts'
 
 /** A first run that takes longer was compiled, not found in a cache, ms. */
@@ -54,13 +54,20 @@ export async function warmUp(
     onPipeline()
   }
   const { first, rest } = dispatches.pipelines
-  const isBeside = await runAll(device, first, runOne)
-  // Every layer once: what was never touched is cleared when it first is, and the first answer would wait for it.
-  await run(dispatches.body(SINGLE).dispatches)
+  const isBeside = await runAll(device, first, () => run([]), runOne)
+  for (const dispatch of first) dispatches.compiled(dispatch)
   if (isBeside) rest.forEach(onPipeline)
-  else for (const dispatch of rest) await runOne(dispatch)
-  const compiled = isBeside ? compileBeside(device, [...rest], []) : Promise.resolve()
+  else {
+    for (const dispatch of rest) {
+      await runOne(dispatch)
+      dispatches.compiled(dispatch)
+    }
+  }
+  const onFound = (dispatch: Dispatch): void => dispatches.compiled(dispatch)
+  const compiled = isBeside ? compileBeside(device, [...rest], onFound) : Promise.resolve(false)
   const whole = compiled.then(() => {
+    // What the second device could not do, the first does when it comes to it.
+    rest.forEach(onFound)
     dispatches.isWhole = true
   })
   if (!isBeside) await whole
@@ -68,46 +75,67 @@ export async function warmUp(
 }
 
 /**
- * Once the first ones show that the driver compiles, a second device compiles beside, where that helps.
- * @returns whether it did
+ * Begins to clear the KV caches. Dawn does it at their first use, which takes half a second on a CPU adapter: begun early, it
+ * goes on beside what the host does next.
+ */
+export function beginClearing(device: Device, models: readonly ModelBuffers[]): void {
+  const encoder = device.gpu.createCommandEncoder()
+  for (const { kv } of models) for (const cache of kv) encoder.clearBuffer(cache)
+  device.gpu.queue.submit([encoder.finish()])
+}
+
+/**
+ * Runs each pipeline once, while a second device compiles beside, where that helps.
+ * @returns whether the driver compiled any
  */
 async function runAll(
   device: Device,
   dispatches: readonly Dispatch[],
+  idle: () => Promise<void>,
   run: (dispatch: Dispatch) => Promise<void>,
 ): Promise<boolean> {
   const length = ({ pipeline }: Dispatch): number => pipeline.source.code.length
   const left = [...dispatches].sort((a, b) => length(b) - length(a))
   const found: Dispatch[] = []
-  let second: Promise<void> | null = null
+  const second = SecondDevice.helps(device)
+    ? compileBeside(device, left, (dispatch) => found.push(dispatch))
+    : Promise.resolve(false)
+  // It is awaited below; until then its failure is nobody's.
+  second.catch(() => undefined)
+  let isCompiled = false
+  // What was begun before, clearing for one, is no pipeline's time.
+  await idle()
   for (let one = left.shift(); one; one = left.shift()) {
     const start = performance.now()
     await run(one)
-    const isCompiled = performance.now() - start > COMPILED
-    if (isCompiled && left.length > 1 && SecondDevice.helps(device)) {
-      second ??= compileBeside(device, left, found)
-      // It is awaited below; until then its failure is nobody's.
-      second.catch(() => undefined)
-    }
+    isCompiled ||= performance.now() - start > COMPILED
   }
-  await second
+  const isCompiledBeside = await second
   for (const dispatch of [...found, ...left]) await run(dispatch)
-  return second !== null
+  return SecondDevice.helps(device) && (isCompiled || isCompiledBeside)
 }
 
 /**
- * Takes from `left` what a second device compiles, and leaves in `found` what the first will find in the driver's cache.
- * What the second cannot do, for want of memory say, the first does.
+ * Takes from `left` what a second device compiles, and says so of what the first will find in the driver's cache. What the
+ * second cannot do, for want of memory say, is left.
+ * @returns whether the driver compiled any of it, not found all in its cache
  */
-async function compileBeside(device: Device, left: Dispatch[], found: Dispatch[]): Promise<void> {
+async function compileBeside(
+  device: Device,
+  left: Dispatch[],
+  onFound: (dispatch: Dispatch) => void,
+): Promise<boolean> {
   let second: SecondDevice | null = null
   let one: Dispatch | undefined
+  let isCompiled = false
   try {
     second = await SecondDevice.open(device)
     for (one = left.shift(); one && device.open; one = left.shift()) {
+      const start = performance.now()
       await second.submit(one.pipeline.source)
       await passed(second.device, second.mark)
-      found.push(one)
+      isCompiled ||= performance.now() - start > COMPILED
+      onFound(one)
     }
   } catch (error) {
     if (!(error instanceof GpuError)) throw error
@@ -115,4 +143,5 @@ async function compileBeside(device: Device, left: Dispatch[], found: Dispatch[]
   } finally {
     second?.close()
   }
+  return isCompiled
 }
