@@ -5,7 +5,7 @@ import { Device, kernels } from '../kernels/index.ts'
 import type { Kernel } from '../kernels/kernel.ts'
 import { BenchError } from './failure.ts'
 import type { Figure } from './figures.ts'
-import { Probes } from './probes.ts'
+import { Probes, submitLength } from './probes.ts'
 import { Stopwatch } from './stopwatch.ts'
 import { type KernelBench, type KernelRow, timeKernel, tuningsToTime } from './suites/kernels.ts'
 
@@ -22,7 +22,7 @@ export interface KernelSuite {
   readonly adapter: string
   readonly driver: string
   readonly software: boolean
-  readonly probes: { readonly read: number; readonly fma: number }
+  readonly probes: Pick<Probes, 'read' | 'fma' | 'dispatch'>
   readonly rows: readonly KernelRow[]
   /** Kernels that got no figure, and why. */
   readonly failures: readonly string[]
@@ -38,17 +38,17 @@ export async function runKernels(options: KernelSuiteOptions): Promise<KernelSui
   try {
     const pipelines = new Pipelines(device)
     const stopwatch = await Stopwatch.open(device)
-    options.note('probes: streaming reads and multiply-adds')
+    options.note('probes: dispatches, streaming reads and multiply-adds')
     const probes = await Probes.run(device, pipelines, stopwatch)
     const { repeats } = options
-    const atLeast = device.caps.software ? 60 : 20
+    const atLeast = submitLength(device)
     const bench = { device, pipelines, stopwatch, probes, repeats, atLeast }
     const { rows, failures } = await timeAll(bench, options)
     return {
       adapter: device.name,
       driver: device.driver,
       software: device.caps.software,
-      probes: { read: probes.read, fma: probes.fma },
+      probes: { read: probes.read, fma: probes.fma, dispatch: probes.dispatch },
       rows,
       failures,
       figures: figuresOf(probes, rows),
@@ -99,6 +99,8 @@ function figuresOf(probes: Probes, rows: readonly KernelRow[]): Figure[] {
   return [
     single('probe: streaming reads', 'GB/s', probes.read),
     single('probe: multiply-adds', 'GFLOP/s', probes.fma),
+    single('probe: a dispatch of one workgroup', 'ms', probes.dispatch.one),
+    single('probe: a dispatch of many', 'ms', probes.dispatch.many),
     ...rows.map(({ name, ms }) => ({ name, unit: 'ms', ...ms })),
     ...rows.map(({ name, ofRoofline }) => single(name, '%', ofRoofline)),
   ]

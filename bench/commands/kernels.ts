@@ -30,17 +30,27 @@ export async function kernelsPart(options: KernelsOptions): Promise<Part> {
     note,
   })
   say(`\nKernels on ${suite.adapter} (${suite.driver})`)
+  const { read, fma, dispatch } = suite.probes
   say(
-    `Probes: streaming reads ${brief(suite.probes.read)} GB/s, multiply-adds ${brief(suite.probes.fma)} GFLOP/s`,
+    `Probes: streaming reads ${brief(read)} GB/s, multiply-adds ${brief(fma)} GFLOP/s, an empty dispatch ` +
+      `${brief(dispatch.one * 1000)} µs, of many workgroups ${brief(dispatch.many * 1000)} µs`,
   )
   if (suite.rows.length > 0) say(`\n${kernelTable(suite.rows)}`)
   say(
     '\nEvery output was checked against its oracle. Milliseconds are those of a dispatch, its own cost included, of many in a\n' +
       'submit. Weights and KV caches came in turn from copies that no cache holds (at most 256 copies of a small one).\n' +
-      '% of probes: time that the slower of reads and multiply-adds must take, over the median; at best: over the fastest, as the probes are.',
+      '% of probes: what the slower of reads and multiply-adds takes, timed right after each repeat, over that repeat, the median;\n' +
+      'at best: both at their fastest; with dispatch: what an empty dispatch takes counts for both sides.',
   )
   for (const failure of suite.failures) say(`\nNO FIGURE: ${failure}`)
-  const { adapter, driver, figures, failures, probes, rows } = suite
+  const { adapter, driver, figures, failures, rows } = suite
   const kernels = rows.map(({ name, bandwidth, arithmetic }) => ({ name, bandwidth, arithmetic }))
-  return { what: 'kernels', adapter, driver, figures, failures, roofline: { probes, kernels } }
+  return {
+    what: 'kernels',
+    adapter,
+    driver,
+    figures,
+    failures,
+    roofline: { probes: { read, fma }, kernels },
+  }
 }

@@ -7,6 +7,7 @@ import { type Device, GpuError } from '../../kernels/index.ts'
 import { readBack } from '../../kernels/oracle.ts'
 import { BenchError } from '../failure.ts'
 import { noExpectation, type Stopwatch } from '../stopwatch.ts'
+import { Probe, type ProbeShape } from './probe.ts'
 
 const WGSL = new URL('./fma.wgsl', import.meta.url)
 const SIZES = [8, 16, 32, 64, 128, 256]
@@ -14,14 +15,10 @@ const SIZES = [8, 16, 32, 64, 128, 256]
 const CHAINS = 4
 const UNROLL = 8
 const FLOPS_A_LAP = 2 * 4 * CHAINS * UNROLL
+/** Milliseconds of a dispatch whose start and end do not show. */
+const LONG_ENOUGH = 20
 /** The sum of the chains stays exact in f32 up to 2²⁴. */
 const MOST_LAPS = 2 ** 24 / (CHAINS * UNROLL)
-
-export interface FmaProbeOptions {
-  /** Milliseconds that a timed dispatch should take at least. */
-  atLeast: number
-  repeats: number
-}
 
 interface Setup {
   readonly device: Device
@@ -30,42 +27,53 @@ interface Setup {
   readonly ends: GPUBuffer
 }
 
-/** Best GFLOP/s over all workgroup sizes and repeats. Throws BenchError when a chain ends wrong, GpuError. */
-export async function probeFma(
+/**
+ * Its rates are GFLOP/s. Throws BenchError when a chain ends wrong, GpuError.
+ * @param atLeast milliseconds of a timed submit
+ */
+export async function openFmaProbe(
   device: Device,
   pipelines: Pipelines,
   stopwatch: Stopwatch,
-  { atLeast, repeats }: FmaProbeOptions,
-): Promise<number> {
+  atLeast: number,
+): Promise<Probe> {
   // Enough invocations to fill the widest GPU; a CPU is full with few.
   const invocations = device.caps.software ? 2 ** 12 : 2 ** 20
-  const params = await device.memory.storage('fma probe', 'test', 112)
-  const ends = await device.memory.storage('fma probe ends', 'test', invocations * 16)
-  const setup = { device, stopwatch, params, ends }
+  const owned: GPUBuffer[] = []
+  const own = async (name: string, bytes: number): Promise<GPUBuffer> => {
+    const buffer = await device.memory.storage(name, 'test', bytes)
+    owned.push(buffer)
+    return buffer
+  }
+  const free = (): void => {
+    for (const buffer of owned) device.memory.free(buffer)
+  }
   try {
-    let best = 0
+    const ends = await own('fma probe ends', invocations * 16)
+    const shapes: ProbeShape[] = []
     for (const lanes of SIZES) {
       const groups = invocations / lanes
       if (lanes > device.caps.maxInvocations || groups > device.caps.maxWorkgroups) continue
       const shader = composeShader('fma probe', WGSL, [], { WG: lanes })
+      // Each shape has as many laps as it needs.
+      const params = await own('fma probe', 112)
       const dispatch: Dispatch = {
         label: 'fma probe',
         pipeline: await pipelines.get(shader),
         bindGroup: await pipelines.bind(shader, { params, ends }),
         workgroups: () => [groups, 1, 1],
       }
-      const laps = await calibrate(setup, dispatch, invocations, atLeast)
-      const expected = noExpectation()
-      for (let i = 0; i < repeats; i++) {
-        const ms = await stopwatch.time([dispatch], expected)
-        best = Math.max(best, (invocations * laps * FLOPS_A_LAP) / ms / 1e6)
-      }
+      const setup = { device, stopwatch, params, ends }
+      const laps = await calibrate(setup, dispatch, invocations, Math.min(atLeast, LONG_ENOUGH))
+      shapes.push({ dispatch, work: invocations * laps * FLOPS_A_LAP })
     }
-    if (best === 0) throw new GpuError('limit', 'No shape of the FMA probe fits this adapter.')
-    return best
-  } finally {
-    device.memory.free(params)
-    device.memory.free(ends)
+    if (shapes.length === 0) {
+      throw new GpuError('limit', 'No shape of the FMA probe fits this adapter.')
+    }
+    return new Probe(stopwatch, shapes, atLeast, free)
+  } catch (error) {
+    free()
+    throw error
   }
 }
 

@@ -6,6 +6,7 @@ import { type Device, GpuError } from '../../kernels/index.ts'
 import { readBack } from '../../kernels/oracle.ts'
 import { BenchError } from '../failure.ts'
 import { noExpectation, type Stopwatch } from '../stopwatch.ts'
+import { Probe, type ProbeShape } from './probe.ts'
 
 const WGSL = new URL('./read.wgsl', import.meta.url)
 /** Invocations a workgroup, and vec4s that each reads. */
@@ -19,25 +20,27 @@ const SHAPES = [
   [256, 64],
 ] as const
 
-export interface ReadProbeOptions {
-  /** Bytes to stream, at least 64 KiB: rounded down to a power of two and to what one binding holds. */
-  bytes: number
-  repeats: number
-}
-
-/** Best GB/s (10⁹ bytes a second) over all shapes and repeats. Throws BenchError when a sum is wrong, GpuError. */
-export async function probeRead(
+/**
+ * Its rates are GB/s (10⁹ bytes a second). Throws BenchError when a sum is wrong, GpuError.
+ * @param atLeast milliseconds of a timed submit
+ * @param bytes to stream, at least 64 KiB: rounded down to a power of two and to what one binding holds
+ */
+export async function openReadProbe(
   device: Device,
   pipelines: Pipelines,
   stopwatch: Stopwatch,
-  { bytes, repeats }: ReadProbeOptions,
-): Promise<number> {
+  { bytes, atLeast }: { bytes: number; atLeast: number },
+): Promise<Probe> {
   const size = 2 ** Math.floor(Math.log2(Math.min(bytes, device.caps.maxBinding)))
   const data = await device.memory.storage('read probe', 'test', size)
   const sums = await device.memory.storage('read probe sums', 'test', size / 16)
+  const free = (): void => {
+    device.memory.free(data)
+    device.memory.free(sums)
+  }
   try {
     fillWithIndices(device, data, size)
-    let best = 0
+    const shapes: ProbeShape[] = []
     for (const [lanes, per] of SHAPES) {
       const groups = size / 16 / (lanes * per)
       if (groups < 1 || groups > device.caps.maxWorkgroups) continue
@@ -50,18 +53,17 @@ export async function probeRead(
         bindGroup: await pipelines.bind(shader, { data, sums }),
         workgroups: (): [number, number, number] => [groups, 1, 1],
       }
-      const expected = noExpectation()
       await stopwatch.time([dispatch], noExpectation())
       await checkSum(device, sums, groups * lanes, size)
-      for (let i = 0; i < repeats; i++) {
-        best = Math.max(best, size / (await stopwatch.time([dispatch], expected)) / 1e6)
-      }
+      shapes.push({ dispatch, work: size })
     }
-    if (best === 0) throw new GpuError('limit', 'No shape of the read probe fits this adapter.')
-    return best
-  } finally {
-    device.memory.free(data)
-    device.memory.free(sums)
+    if (shapes.length === 0) {
+      throw new GpuError('limit', 'No shape of the read probe fits this adapter.')
+    }
+    return new Probe(stopwatch, shapes, atLeast, free)
+  } catch (error) {
+    free()
+    throw error
   }
 }
 

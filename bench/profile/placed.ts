@@ -28,6 +28,9 @@ export const segmentOf = ({ dispatch, rows, tiles, spans }: Placed): Segment => 
   spans,
 })
 
+export const workgroupsOf = ({ dispatch, rows, tiles, spans }: Placed) =>
+  dispatch.workgroups(rows, tiles, spans)
+
 /** Kernel and matrix: dispatches of one name do like work. */
 export function nameOf({ dispatch: { label, origin } }: Placed): string {
   const matrix = origin?.kernel.weight?.(origin.shape)

@@ -5,12 +5,14 @@ import { brief, table } from './table.ts'
 
 export function kernelTable(rows: readonly KernelRow[]): string {
   return table(
-    ['kernel', 'min ms', 'median', 'max', 'GB/s', 'GFLOP/s', '% of probes', 'at best'],
-    rows.map(({ name, ms, bandwidth, arithmetic, ofRoofline, atBest }) => [
+    [
+      ...['kernel', 'min ms', 'median', 'max', 'GB/s', 'GFLOP/s'],
+      ...['% of probes', 'at best', 'with dispatch'],
+    ],
+    rows.map(({ name, ms, bandwidth, arithmetic, ofRoofline, atBest, withDispatch }) => [
       name,
       ...[ms.min, ms.median, ms.max, bandwidth, arithmetic].map(brief),
-      ofRoofline.toFixed(1),
-      atBest.toFixed(1),
+      ...[ofRoofline, atBest, withDispatch].map((share) => share.toFixed(1)),
     ]),
   )
 }

@@ -2,7 +2,7 @@
 import type { Profile } from '../suites/profile.ts'
 import { brief, table } from './table.ts'
 
-export function profileTable({ kernels, sum, step, ofRoofline }: Profile): string {
+export function profileTable({ kernels, sum, step, ofRoofline, withDispatches }: Profile): string {
   const rows = kernels.map(({ name, dispatches, us, share, bandwidth, ofRoofline: of }) => [
     name,
     String(dispatches),
@@ -26,6 +26,6 @@ export function profileTable({ kernels, sum, step, ofRoofline }: Profile): strin
   return [
     table(head, [...rows, ['sum', String(all), '', '', brief(sum * 1000), '', '100 %']]),
     `The whole step, one pass, one submit: ${brief(step.median)} ms (${brief(step.min)}–${brief(step.max)}), ` +
-      `${ofRoofline.toFixed(1)} % of what the probes allow.`,
+      `${ofRoofline.toFixed(1)} % of what the probes allow; ${withDispatches.toFixed(1)} % where what empty dispatches take counts, too.`,
   ].join('\n\n')
 }

@@ -35,9 +35,12 @@ it('prints figures and kernels', () => {
     arithmetic: 30,
     ofRoofline: 61.26,
     atBest: 70.04,
+    withDispatch: 80.5,
     copies: 8,
   }
-  expect(kernelTable([row])).toMatch(/linear: q4 +1\.00 +2\.00 +3\.00 +4\.50 +30\.0 +61\.3 +70\.0$/)
+  expect(kernelTable([row])).toMatch(
+    /linear: q4 +1\.00 +2\.00 +3\.00 +4\.50 +30\.0 +61\.3 +70\.0 +80\.5$/,
+  )
 })
 
 it('sets figures beside what is wanted, judged at the median', () => {

@@ -28,15 +28,28 @@ const tuningOf = (kernel: Kernel, shape: Shape) => engineTuning(kernel, shape, d
 
 /** Of a bench whose probes are beyond reach: what is asserted is not how fast this machine is. */
 const unbounded = (): KernelBench => {
-  const probes = Object.assign(Object.create(bench.probes), { read: 1e9, fma: 1e9 }) as Probes
+  const floorNow = async (): Promise<number> => 1
+  const probes = Object.assign(Object.create(bench.probes), { read: 1e9, fma: 1e9, floorNow })
   return { ...bench, probes }
 }
 
 it('probes give finite figures above zero', () => {
   expect(bench.probes.read).toBeGreaterThan(0)
   expect(bench.probes.fma).toBeGreaterThan(0)
+  expect(Math.min(...Object.values(bench.probes.dispatch))).toBeGreaterThan(0)
   expect(bench.probes.read + bench.probes.fma).toBeLessThan(Number.POSITIVE_INFINITY)
   expect(bench.probes.floor(bench.probes.read * 1e6, 0)).toBeCloseTo(1)
+})
+
+it('the floor of a moment is finite, by either bound', async () => {
+  for (const [bytes, flops] of [
+    [1e6, 0],
+    [0, 1e6],
+  ] as const) {
+    const floor = await bench.probes.floorNow(bytes, flops)
+    expect(floor).toBeGreaterThan(0)
+    expect(floor).toBeLessThan(Number.POSITIVE_INFINITY)
+  }
 })
 
 it('a row is checked, timed over a rotation of copies, and leaves no buffer behind', async () => {
@@ -69,7 +82,8 @@ it('a kernel that returns zeros is caught', async () => {
 it('a figure above the probe is caught, after both were measured once more', async () => {
   let refreshed = 0
   const refresh = async (): Promise<void> => void refreshed++
-  const probes = Object.assign(Object.create(bench.probes), { read: 1e-9, refresh }) as Probes
+  const floorNow = async (): Promise<number> => 1
+  const probes = Object.assign(Object.create(bench.probes), { read: 1e-9, refresh, floorNow })
   const tuning = tuningOf(rmsNorm, norm)
   const error = await timeKernel({ ...bench, probes }, 'norm', rmsNorm, norm, tuning).catch(
     (caught: unknown) => caught,

@@ -37,10 +37,12 @@ export interface KernelRow {
   /** Median GB/s and GFLOP/s. */
   readonly bandwidth: number
   readonly arithmetic: number
-  /** Of what the probes allow: the time of the roofline over the median time, in percent. */
+  /** Of what the probes allow, right after each repeat: the time of the roofline over that of the repeat, in percent, the median. */
   readonly ofRoofline: number
-  /** The same of the fastest repeat: the probes are the fastest of theirs, too. */
+  /** The same of the fastest repeat and the fastest probes. */
   readonly atBest: number
+  /** `ofRoofline` with the cost of an empty dispatch in both: what a kernel can be blamed for. */
+  readonly withDispatch: number
   readonly copies: number
 }
 
@@ -104,30 +106,37 @@ export async function timeKernel(
   try {
     // The last copy stands for all: it has the pipeline of the first and data that went through a copy.
     await check(device, name, kernel, shape, rotation.copies.at(-1) as Prepared)
-    const measure = (): Promise<Spread> => time(bench, (count) => rotation.next(count))
     const bytes = bytesMoved(kernel, shape, prepared.weightBytes)
     const { flops } = kernel.cost(shape)
+    const measure = (): Promise<Times> =>
+      time(
+        bench,
+        (count) => rotation.next(count),
+        () => probes.floorNow(bytes, flops),
+      )
     const guard = (ms: Spread): void => {
       checkBelowProbe(name, bytes / ms.min / 1e6, probes.read, 'GB/s')
       checkBelowProbe(name, flops / ms.min / 1e6, probes.fma, 'GFLOP/s')
     }
-    let ms = await measure()
+    let times = await measure()
     try {
-      guard(ms)
+      guard(times.ms)
     } catch (error) {
       if (!(error instanceof BenchError)) throw error
       // A busy machine may have slowed the probe: both once more before it counts as an error.
       await probes.refresh()
-      ms = await measure()
-      guard(ms)
+      times = await measure()
+      guard(times.ms)
     }
+    const { ms } = times
     return {
       name,
       ms,
       bandwidth: mapSpread(ms, (one) => bytes / one / 1e6).median,
       arithmetic: mapSpread(ms, (one) => flops / one / 1e6).median,
-      ofRoofline: (probes.floor(bytes, flops) / ms.median) * 100,
+      ofRoofline: times.share(0),
       atBest: (probes.floor(bytes, flops) / ms.min) * 100,
+      withDispatch: times.share(probes.cost(prepared.dispatch.workgroups(1, 1))),
       copies: rotation.copies.length,
     }
   } finally {
@@ -152,18 +161,30 @@ async function check(
   )
 }
 
-/** Milliseconds a dispatch over repeats of one submit that is long enough for its own cost not to show. */
+interface Times {
+  /** Milliseconds a dispatch. */
+  readonly ms: Spread
+  /** Percent that its floor and `beside` are of a repeat's time: the median. */
+  share(beside: number): number
+}
+
+/** Repeats of one submit that is long enough for its own cost not to show, in turns with its floor. */
 async function time(
   { stopwatch, repeats, atLeast }: KernelBench,
   next: (count: number) => readonly Dispatch[],
-): Promise<Spread> {
+  floorNow: () => Promise<number>,
+): Promise<Times> {
   const count = await dispatchesFor(stopwatch, atLeast, next)
   const expected = noExpectation()
-  const times: number[] = []
+  const turns: { ms: number; floor: number }[] = []
   for (let i = 0; i < repeats; i++) {
-    times.push((await stopwatch.time(next(count), expected)) / count)
+    const ms = (await stopwatch.time(next(count), expected)) / count
+    turns.push({ ms, floor: await floorNow() })
   }
-  return spreadOf(times)
+  return {
+    ms: spreadOf(turns.map(({ ms }) => ms)),
+    share: (beside) => spreadOf(turns.map(({ ms, floor }) => ((floor + beside) / ms) * 100)).median,
+  }
 }
 
 /** How many dispatches a submit needs to take `atLeast` ms; what it finds out with is a warm-up too. */

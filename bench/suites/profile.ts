@@ -9,7 +9,15 @@ import { type ProbeOptions, Probes } from '../probes.ts'
 import { type Decoded, Decoding } from '../profile/decoding.ts'
 import { differences } from '../profile/differencing.ts'
 import { hostFigures } from '../profile/host-figures.ts'
-import { nameOf, type Placed, placedOf, segmentOf, sum, workOf } from '../profile/placed.ts'
+import {
+  nameOf,
+  type Placed,
+  placedOf,
+  segmentOf,
+  sum,
+  workgroupsOf,
+  workOf,
+} from '../profile/placed.ts'
 import { hasTimestamps, Timestamps } from '../profile/timestamps.ts'
 import { promptOf } from '../prompts.ts'
 import { type Spread, spreadOf } from '../statistics.ts'
@@ -60,6 +68,8 @@ export interface Profile {
   readonly sum: number
   /** What the probes allow for the whole step over what it took, in percent. */
   readonly ofRoofline: number
+  /** The same with what as many empty dispatches cost on both sides. */
+  readonly withDispatches: number
   /** Of a decoded token, beside what is wanted. */
   readonly host: readonly Figure[]
 }
@@ -102,7 +112,7 @@ async function kernelsOf(
   { model }: Decoding,
   placed: readonly Placed[],
   options: ProfileOptions,
-): Promise<Pick<Profile, 'method' | 'probes' | 'kernels' | 'step' | 'sum' | 'ofRoofline'>> {
+): Promise<Omit<Profile, 'host' | 'model' | 'weights' | 'adapter' | 'driver' | 'rows'>> {
   const { device } = model.open
   const stopwatch = await Stopwatch.open(device)
   options.note('probes: streaming reads and multiply-adds')
@@ -124,6 +134,7 @@ async function kernelsOf(
   const kernels = sharesOf(placed, times, probes, context)
   const step = spreadOf(steps)
   const { bytes, flops } = sum(placed.map((one) => workOf(one, context)))
+  const costs = placed.reduce((total, one) => total + probes.cost(workgroupsOf(one)), 0)
   return {
     method,
     probes: { read: probes.read, fma: probes.fma },
@@ -131,6 +142,7 @@ async function kernelsOf(
     step,
     sum: kernels.reduce((total, { us }) => total + us.median, 0) / 1000,
     ofRoofline: (probes.floor(bytes, flops) / step.median) * 100,
+    withDispatches: ((probes.floor(bytes, flops) + costs) / step.median) * 100,
   }
 }
 
