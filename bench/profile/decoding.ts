@@ -47,7 +47,10 @@ export class Decoding {
   /** Throws EngineError. */
   static async open(model: string | undefined, adapter: string | undefined): Promise<Decoding> {
     const device = { inThread: true, timestamps: true }
-    return new Decoding(await loadModel(model, { ...(adapter ? { adapter } : {}), device }))
+    const loaded = await loadModel(model, { ...(adapter ? { adapter } : {}), device })
+    // Until then steps run in what is compiled, not in what suits them best.
+    await loaded.open.rest
+    return new Decoding(loaded)
   }
 
   /** Decodes `tokens` greedy ids after a prompt that nothing has computed before. Throws EngineError. */
