@@ -55,9 +55,22 @@ export class Stopwatch {
 
   /** The same of dispatches over the rows of a step. */
   async timeSegments(segments: readonly Segment[], expected: Expectation): Promise<number> {
+    return (await this.#run(segments, expected)).took
+  }
+
+  /** Milliseconds of the host to encode and submit a step that finds the adapter idle. Throws GpuError. */
+  async timeEncoding(segments: readonly Segment[], expected: Expectation): Promise<number> {
+    return (await this.#run(segments, expected)).encoded
+  }
+
+  async #run(
+    segments: readonly Segment[],
+    expected: Expectation,
+  ): Promise<{ took: number; encoded: number }> {
     const copy = { from: this.#mark, fromOffset: 0, to: this.#staging, toOffset: 0, bytes: 16 }
     const start = performance.now()
     replay(this.#device, segments, [copy])
+    const encoded = performance.now() - start
     await sleepUntilNear(start, expected)
     try {
       if (expected.shortest < LONG) await this.#staging.mapAsync(GPUMapMode.READ)
@@ -72,7 +85,7 @@ export class Stopwatch {
     this.#staging.unmap()
     this.#device.check()
     note(expected, took)
-    return took
+    return { took, encoded }
   }
 
   close(): void {

@@ -3,15 +3,19 @@ import type { Figure, Wanted } from '../figures.ts'
 import { type Spread, spreadOf } from '../statistics.ts'
 import type { Arrival, Decoded } from './decoding.ts'
 
-/** Processor time of a token's launch, milliseconds a layer. */
+/** Milliseconds a layer that the host may take to encode a token. */
 const ENCODE = 0.8 / 30
 
 /** Stretches of tokens that a token's time is the mean over: steps may be launched, and their ids come, several at once. */
 const STRETCHES = 4
 
-/** @param layerDispatches dispatches of all layers */
+/**
+ * @param encodings milliseconds that encoding and submitting a token's step took where the adapter was idle
+ * @param layerDispatches dispatches of all layers
+ */
 export function hostFigures(
   { launches, arrivals }: Pick<Decoded, 'launches' | 'arrivals'>,
+  encodings: readonly number[],
   layerDispatches: number,
   layers: number,
 ): Figure[] {
@@ -26,7 +30,12 @@ export function hostFigures(
   })
   const most = (bound: number): Wanted => ({ is: '<=', bound })
   const perLayer = layerDispatches / layers
-  const encode = spreadOf(launches.map(({ ms }) => ms))
+  const launch = spreadOf(launches.map(({ ms }) => ms))
+  const encode = {
+    ...figure('encode and submit, the adapter idle', 'ms', spreadOf(encodings)),
+    runs: encodings.length,
+    wanted: most(round(ENCODE * layers)),
+  }
   return [
     figure('dispatches a layer', '', spreadOf([perLayer]), most(7)),
     figure('dispatches a token', '', calls('dispatches')),
@@ -34,7 +43,8 @@ export function hostFigures(
     figure('submits a token', '', calls('submits'), most(1)),
     figure('objects made a token', '', calls('buffers', 'bindGroups', 'pipelines'), most(0)),
     figure('writeBuffers a token', '', calls('writes'), most(1)),
-    figure('launch: writes, encode, submit', 'ms', encode, most(round(ENCODE * layers))),
+    encode,
+    figure('launch: writes, encode, submit, the adapter at work', 'ms', launch),
     figure(
       'wait: the GPU at work, as the host saw it',
       'ms',

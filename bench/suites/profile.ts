@@ -23,6 +23,9 @@ import { promptOf } from '../prompts.ts'
 import { type Spread, spreadOf } from '../statistics.ts'
 import { noExpectation, Stopwatch } from '../stopwatch.ts'
 
+/** Times a step is encoded. */
+const ENCODINGS = 25
+
 export interface ProfileOptions {
   readonly model: string | undefined
   readonly adapter: string | undefined
@@ -95,11 +98,20 @@ export async function profile(options: ProfileOptions): Promise<Profile> {
       driver: device.driver,
       rows: placed[0]?.rows ?? 0,
       ...(await kernelsOf(decoding, placed, options)),
-      host: hostFigures(decoded, dispatchesOf(decoded), layers),
+      host: hostFigures(decoded, await encodings(decoding, decoded), dispatchesOf(decoded), layers),
     }
   } finally {
     await decoding.close()
   }
+}
+
+/** Of the step as the engine launched it, again and again: on a CPU adapter, what is at work takes the host's cores. */
+async function encodings({ model }: Decoding, { step }: Decoded): Promise<number[]> {
+  const stopwatch = await Stopwatch.open(model.open.device)
+  const expected = noExpectation()
+  const times: number[] = []
+  while (times.length < ENCODINGS) times.push(await stopwatch.timeEncoding(step, expected))
+  return times
 }
 
 /** Of the layers: what embedding, final norm, head and sampling take is not theirs. */
