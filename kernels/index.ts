@@ -9,19 +9,20 @@ import { gateUp } from './ops/gate-up.ts'
 import { kvStore } from './ops/kv-store.ts'
 import { layerNorm } from './ops/layer-norm.ts'
 import { linear } from './ops/linear.ts'
+import { linearNorm } from './ops/linear-norm.ts'
 import { logprobs } from './ops/logprobs.ts'
 import { normRotate } from './ops/norm-rotate.ts'
 import { qkv } from './ops/qkv.ts'
 import { quantize } from './ops/quantize.ts'
 import { rmsNorm } from './ops/rms-norm.ts'
-import { rmsNormInt8 } from './ops/rms-norm-int8.ts'
+import { rmsNormLeft } from './ops/rms-norm-left.ts'
 import { route } from './ops/route.ts'
 import { sample } from './ops/sample.ts'
 
 export const kernels = {
   embed,
   rmsNorm,
-  rmsNormInt8,
+  rmsNormLeft,
   layerNorm,
   qkv,
   normRotate,
@@ -29,6 +30,7 @@ export const kernels = {
   attention,
   attentionJoin,
   linear,
+  linearNorm,
   gateUp,
   route,
   expertGateUp,
@@ -63,6 +65,7 @@ export {
 } from './kernel.ts'
 export type { KvType } from './lib/fragments.ts'
 export { kvPageBytes, PAGE, paddedHalf } from './lib/kv-layout.ts'
+export { leftRowFloats } from './lib/left-rows.ts'
 export { type MatmulShape, type MatmulTuning, ROW_TILE } from './lib/matmul.ts'
 export { partialFloats, SPAN, spansOf } from './lib/spans.ts'
 export { ATTENTION_TILE } from './ops/attention.ts'

@@ -33,10 +33,10 @@ test.each([
       .filter((one) => one.name.startsWith(name))
       .reduce((sum, { dispatches }) => sum + dispatches, 0)
   expect(found.rows).toBe(1)
-  expect(count('')).toBe(2 * 7 + 4)
-  expect(['rms-norm', 'qkv', 'attention', 'gate-up', 'embed', 'sample'].map(count)).toEqual([
-    5, 2, 2, 2, 1, 1,
-  ])
+  expect(count('')).toBe(2 * 5 + 5)
+  expect(
+    ['rms-norm', 'linear-norm', 'qkv', 'attention', 'gate-up', 'embed', 'sample'].map(count),
+  ).toEqual([2, 4, 2, 2, 2, 1, 1])
   expect(found.kernels.reduce((sum, { share }) => sum + share, 0)).toBeCloseTo(100)
   for (const { name } of found.kernels) expect(profileTable(found)).toContain(name)
   const figures = Object.fromEntries(found.host.map((figure) => [figure.name, figure]))
@@ -49,7 +49,7 @@ test.each([
     const figure = figures[name]
     expect(figure && holds(figure), name).toBe(true)
   }
-  expect(figures['dispatches a token']).toMatchObject({ min: 18, max: 18 })
+  expect(figures['dispatches a token']).toMatchObject({ min: 15, max: 15 })
 })
 
 test('of a step of the prompt', async () => {

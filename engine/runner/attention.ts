@@ -4,7 +4,7 @@ import { attentionAt } from '../models/config.ts'
 import type { LayerWeights } from '../weights/model-weights.ts'
 import type { DecoderParts } from './decoder-parts.ts'
 import type { Stage } from './dispatches.ts'
-import type { Rows } from './int8-rows.ts'
+import type { Rows } from './left-rows.ts'
 import type { Stages } from './stages.ts'
 
 export class Attention {

@@ -3,6 +3,7 @@ import {
   DETAIL_WORDS,
   type Device,
   kvPageBytes,
+  leftRowFloats,
   paddedHalf,
   ROW_TILE,
   roundUp,
@@ -119,7 +120,7 @@ export async function createModelBuffers(
   const { experts } = config
   return {
     hidden: await floats('hidden', rows * hiddenStride),
-    normed: await floats('normed', rows * hiddenStride),
+    normed: await floats('normed', rows * leftRowFloats(config.hiddenSize)),
     q: await floats('queries', rows * heads * paddedHalf(headDim) * 2),
     fresh:
       sizes.kv === 'int8'

@@ -1,8 +1,9 @@
 /**
- * The one decoder graph: a config, weights and buffers → dispatches. Per layer of Llama: norm, qkv with rotation and KV
- * write, attention, output projection onto the residual, norm, gated MLP, down projection onto the residual: seven (and one
- * that quantizes keys and values where the KV cache is int8). What the config's switches add takes dispatches of its own:
- * norms of queries and keys one, norms after blocks one each, experts two for their choice.
+ * The one decoder graph: a config, weights and buffers → dispatches. Per layer of Llama: qkv with rotation and KV write,
+ * attention, output projection onto the residual, gated MLP, down projection onto the residual: five, in which the norms
+ * between them are folded (residual.ts); seven in steps of several rows. An int8 KV cache takes one more, which quantizes
+ * keys and values. What the config's switches add takes dispatches of its own: norms of queries and keys one, norms after
+ * blocks one each and what they keep from being folded, experts two for their choice.
  */
 import {
   type Device,
@@ -12,13 +13,13 @@ import {
   Recorder,
   roundUp,
 } from '../../kernels/index.ts'
-import type { Matrix } from '../weights/load.ts'
-import type { LayerWeights, Norm } from '../weights/model-weights.ts'
+import type { LayerWeights } from '../weights/model-weights.ts'
 import { Attention } from './attention.ts'
 import type { DecoderParts } from './decoder-parts.ts'
 import { DecoderDispatches, type Stage } from './dispatches.ts'
 import { Experts } from './experts.ts'
-import { Int8Rows, mayBeInt8, type Rows } from './int8-rows.ts'
+import { LeftRows, type Rows } from './left-rows.ts'
+import { attentionEnd, attentionReader, mlpEnd, mlpReader, Residual } from './residual.ts'
 import { tilesApart } from './spans.ts'
 import { type Output, PLAIN_OUTPUT, Stages } from './stages.ts'
 
@@ -27,28 +28,32 @@ export class Decoder {
   readonly #device: Device
   readonly #recorder: Recorder
   readonly #stages: Stages
+  readonly #residual: Residual
 
   constructor(device: Device, pipelines: Pipelines, parts: DecoderParts) {
     this.#parts = parts
     this.#device = device
     this.#recorder = new Recorder(device, pipelines)
     this.#stages = new Stages(this.#recorder, parts.tunings)
+    this.#residual = new Residual(this.#stages, parts)
   }
 
   /** Compiles and binds everything. Throws GpuError that names the kernel. */
   async record(onPipeline: (done: number, total: number) => void): Promise<DecoderDispatches> {
     const { config, weights } = this.#parts
-    // The pipelines of one layer of each kind, embedding, head and sampling side by side: drivers take long.
+    // The pipelines of one layer of each kind with one after it, embedding, head and sampling side by side: drivers take long.
     const kinds = Math.max(config.attention.length, config.sparse.length)
     this.#recorder.startCollecting()
-    await this.#graph(weights.layers.slice(0, kinds))
+    await this.#graph(weights.layers.slice(0, kinds + 1))
     await this.#recorder.finishCollecting(onPipeline)
     return this.#graph(weights.layers)
   }
 
   async #graph(layers: readonly LayerWeights[]): Promise<DecoderDispatches> {
     const body: Stage[] = [await this.#embed()]
-    for (const [i, layer] of layers.entries()) body.push(...(await this.#layer(layer, i)))
+    for (const [i, layer] of layers.entries()) {
+      body.push(...(await this.#layer(layer, i, layers[i - 1], layers[i + 1])))
+    }
     const { config, sizes } = this.#parts
     const apart = tilesApart(this.#device, config, sizes)
     return new DecoderDispatches(this.#device, apart, body, await this.#head(), {
@@ -82,35 +87,37 @@ export class Decoder {
     return () => dispatches
   }
 
-  /** Each block reads the residual, normed or not, and adds to it, normed or not. */
-  async #layer(layer: LayerWeights, index: number): Promise<Stage[]> {
+  /** Each block reads the residual, normed or not, and adds to it, normed or not. `before`, `after`: the layers beside. */
+  async #layer(
+    layer: LayerWeights,
+    index: number,
+    before: LayerWeights | undefined,
+    after: LayerWeights | undefined,
+  ): Promise<Stage[]> {
     const { buffers } = this.#parts
-    const { mlp } = layer
-    const first = mlp.kind === 'gated' ? mlp.gateUp : mlp.kind === 'plain' ? mlp.up : null
-    const [attentionNorm, x] = await this.#preNorm(layer.attentionNorm, layer.qkv)
-    const [mlpNorm, inner] = await this.#preNorm(layer.mlpNorm, first)
+    const [end, reader, own] = [attentionEnd(layer), mlpReader(layer), attentionReader(layer)]
+    const [attentionNorm, x] = await this.#residual.read(before ? mlpEnd(before) : null, own)
+    const [mlpNorm, inner] = await this.#residual.read(end, reader)
     const attention = new Attention(this.#stages, this.#parts, layer, index)
     return [
       ...attentionNorm,
       ...(await attention.heads(x)),
       ...(await attention.attend()),
-      ...(await this.#onto(layer.attentionPostNorm, (y, add) =>
-        this.#toHidden(layer.o, buffers.attended, y, add),
-      )),
+      ...(await this.#residual.end({ ...end, matrix: layer.o }, buffers.attended, reader)),
       ...mlpNorm,
-      ...(await this.#mlp(layer, inner)),
+      ...(await this.#mlp(layer, inner, after)),
     ]
   }
 
-  async #mlp(layer: LayerWeights, x: Rows): Promise<Stage[]> {
+  async #mlp(layer: LayerWeights, x: Rows, after: LayerWeights | undefined): Promise<Stage[]> {
     const { buffers, config } = this.#parts
     const { mlp } = layer
-    const onto = (stages: (y: GPUBuffer, add: 0 | 1) => Promise<Stage>): Promise<Stage[]> =>
-      this.#onto(layer.mlpPostNorm, stages)
+    const end = mlpEnd(layer)
     if (mlp.kind === 'experts') {
       const experts = new Experts(this.#stages, buffers, config, mlp)
-      if (x instanceof Int8Rows) throw new Error('A router reads f32.')
-      return [...(await experts.gated(x)), ...(await onto((y, add) => experts.down(y, add)))]
+      if (x instanceof LeftRows) throw new Error('A router reads rows that are normed, in f32.')
+      const onto = this.#residual.onto(end, (y, add) => experts.down(y, add))
+      return [...(await experts.gated(x)), ...(await onto)]
     }
     const { gated: y } = buffers
     const { activation, intermediateSize } = config
@@ -124,54 +131,9 @@ export class Decoder {
             (part) => ({ ...part, activation, stride }),
             { x, y },
           )
-    return [await first, ...(await onto((to, add) => this.#toHidden(mlp.down, y, to, add)))]
-  }
-
-  /** What a block reads: the residual, or its norm, in eight bits where `reader` alone reads it and may. */
-  async #preNorm(norm: Norm | null, reader: Matrix | null): Promise<[stages: Stage[], x: Rows]> {
-    const { buffers, sequences } = this.#parts
-    const { hidden: x, normed: y } = buffers
-    if (!norm) return [[], x]
-    const [stage, rows] = await this.#normFor(norm, reader, { x, source: sequences.identity, y })
-    return [[stage], rows]
-  }
-
-  async #normFor(
-    norm: Norm,
-    reader: Matrix | null,
-    bound: { x: GPUBuffer; source: GPUBuffer; y: GPUBuffer },
-  ): Promise<[Stage, Rows]> {
-    const { hiddenSize: columns, normEps: eps } = this.#parts.config
-    const isInt8 = this.#parts.sizes.activations === 'int8' && reader && mayBeInt8(norm, reader)
-    if (!isInt8) return [await this.#norm(norm, bound, 0), bound.y]
-    return [await this.#stages.int8Norm(norm, { columns, eps }, bound), new Int8Rows(bound.y)]
-  }
-
-  /** A block's last product onto the residual, through a norm where there is one. */
-  async #onto(
-    norm: Norm | null,
-    product: (y: GPUBuffer, add: 0 | 1) => Promise<Stage>,
-  ): Promise<Stage[]> {
-    const { buffers, sequences } = this.#parts
-    const { hidden, branch } = buffers
-    if (!norm || !branch) return [await product(hidden, 1)]
-    const bound = { x: branch, source: sequences.identity, y: hidden }
-    return [await product(branch, 0), await this.#norm(norm, bound, 1)]
-  }
-
-  #toHidden(matrix: Matrix, x: GPUBuffer, y: GPUBuffer, add: 0 | 1): Promise<Stage> {
-    const { hiddenSize, residualScale: factor } = this.#parts.config
-    const output: Output = factor === 1 ? PLAIN_OUTPUT : { output: 'scaled', factor, cap: 0 }
-    return this.#stages.linear(matrix, x, y, roundUp(hiddenSize, 32), add, output)
-  }
-
-  #norm(
-    norm: Norm,
-    bound: { x: GPUBuffer; source: GPUBuffer; y: GPUBuffer },
-    add: 0 | 1,
-  ): Promise<Stage> {
-    const { hiddenSize: columns, normEps: eps } = this.#parts.config
-    return this.#stages.norm(norm, { columns, eps, add }, bound)
+    // What the last layer leaves nobody reads: it shares its programs with the others.
+    const next = attentionReader(after ?? layer)
+    return [await first, ...(await this.#residual.end({ ...end, matrix: mlp.down }, y, next))]
   }
 
   async #head(): Promise<Stage[]> {
@@ -184,7 +146,7 @@ export class Decoder {
         : { ...PLAIN_OUTPUT, output: factor === 1 ? 'plain' : 'scaled', factor }
     // In f32: what is lost before the logits is lost in every probability, and eight bits gain little there.
     return [
-      await this.#norm(weights.finalNorm, { x, source, y }, 0),
+      await this.#residual.norm(weights.finalNorm, { x, source, y }, 0),
       await this.#stages.linear(weights.head, y, logits, vocabularySize, 0, output),
     ]
   }

@@ -7,6 +7,7 @@ import {
   type MatmulShape,
   type MatmulTuning,
   type Recorder,
+  roundUp,
   type Shape,
   type Tuning,
   type Tunings,
@@ -14,7 +15,7 @@ import {
 import type { Matrix } from '../weights/load.ts'
 import type { Norm } from '../weights/model-weights.ts'
 import type { Stage } from './dispatches.ts'
-import { Int8Rows, type Rows } from './int8-rows.ts'
+import { LeftRows, type Rows } from './left-rows.ts'
 
 type Buffers = Readonly<Record<string, GPUBuffer>>
 
@@ -72,21 +73,32 @@ export class Stages {
     kernel: Kernel<S, MatmulTuning>,
     matrix: Matrix,
     shapeOf: (part: MatmulShape) => S,
-    { x, ...buffers }: { readonly x: Rows } & Readonly<Record<string, GPUBuffer | Rows>>,
+    buffers: { readonly x: Rows } & Readonly<Record<string, GPUBuffer | Rows>>,
   ): Promise<Stage> {
-    const { format, columns, parts, bias } = matrix
-    const isInt8 = x instanceof Int8Rows
-    const given = isInt8 ? ({ x: 'int8' } as const) : {}
     const inForm = (form: 'one' | 'several'): Promise<Dispatch[]> =>
-      Promise.all(
-        parts.map(({ rows, start, buffers: own }) => {
-          const shape = shapeOf({ format, columns, batch: 1, rows, start, ...given })
-          const bound = { ...own, ...buffers, x: isInt8 ? x.buffer : x, bias }
-          return this.#inForm(kernel, shape, form, bound)
-        }),
+      this.#parts(matrix, buffers, (part, bound) =>
+        this.#inForm(kernel, shapeOf(part), form, bound),
       )
     const by = { one: await inForm('one'), several: await inForm('several') }
     return ({ product }) => by[product]
+  }
+
+  #parts(
+    { format, columns, parts, bias }: Matrix,
+    { x, ...buffers }: { readonly x: Rows } & Readonly<Record<string, GPUBuffer | Rows>>,
+    record: (part: MatmulShape, bound: Buffers) => Promise<Dispatch>,
+  ): Promise<Dispatch[]> {
+    const { buffer, given } = x instanceof LeftRows ? x : { buffer: x, given: {} }
+    return Promise.all(
+      parts.map(({ rows, start, buffers: own }) =>
+        record({ format, columns, batch: 1, rows, start, ...given }, {
+          ...own,
+          ...buffers,
+          x: buffer,
+          bias,
+        } as Buffers),
+      ),
+    )
   }
 
   #inForm<S extends Shape, T extends Tuning>(
@@ -112,13 +124,36 @@ export class Stages {
     return this.product(kernels.linear, matrix, shapeOf, { x, y })
   }
 
-  /** RMS norm into rows of eight bits. */
-  int8Norm(
-    { weight }: Norm,
-    { columns, eps }: { columns: number; eps: number },
-    buffers: { x: GPUBuffer; source: GPUBuffer; y: GPUBuffer },
+  /** Onto what y holds; in steps of few rows what an RMS norm of `weight` needs of it goes into `next` as well. */
+  async linearNorm(
+    matrix: Matrix,
+    type: 'f32' | 'int8',
+    output: Output,
+    { x, y, weight, next }: { x: GPUBuffer; y: GPUBuffer; weight: GPUBuffer; next: GPUBuffer },
   ): Promise<Stage> {
-    return this.single(kernels.rmsNormInt8, { rows: 1, columns, eps }, { ...buffers, weight })
+    const total = matrix.rows
+    const linear = { add: 1, stride: roundUp(total, 32), total, ...output }
+    const by = {
+      one: await this.#parts(matrix, { x, y, weight, next }, (part, bound) => {
+        // Both forms must sum in one order: the tunings of one kernel are known to.
+        const { one } = this.#tunings.of(kernels.linear, { ...part, ...linear })
+        const shape = { ...part, total, next: type, ...output }
+        return this.#recorder.record(kernels.linearNorm, shape, one, bound)
+      }),
+      several: await this.#parts(matrix, { x, y }, (part, bound) =>
+        this.#inForm(kernels.linear, { ...part, ...linear }, 'several', bound),
+      ),
+    }
+    return ({ product }) => by[product]
+  }
+
+  /** Rows for a product that does the rest of an RMS norm. */
+  normLeft(
+    { weight }: Norm,
+    of: { columns: number; eps: number; next: 'f32' | 'int8' },
+    buffers: { x: GPUBuffer; next: GPUBuffer },
+  ): Promise<Stage> {
+    return this.single(kernels.rmsNormLeft, { rows: 1, ...of }, { ...buffers, weight })
   }
 
   /** RMS norm, or LayerNorm where there is a bias. */

@@ -1,6 +1,7 @@
 /** Fragments that kernels choose between by what the device has. */
 import type { Capabilities } from '../gpu/capabilities.ts'
 import type { Fragment } from '../kernel.ts'
+import type { LeftType } from './left-rows.ts'
 
 const file = (name: string): Fragment => ({ wgsl: new URL(name, import.meta.url) })
 
@@ -76,6 +77,27 @@ export type OutputName = keyof typeof outputs
 
 export const positionsFragment = (learned: boolean): Fragment =>
   file(learned ? './positions-learned.wgsl' : './positions-none.wgsl')
+
+const leaveFragments = (next: LeftType): readonly Fragment[] => [
+  file('./norm-blocks.wgsl'),
+  file(next === 'int8' ? './leave-int8.wgsl' : './leave-f32.wgsl'),
+]
+
+/** How a product leaves blocks of the residual for their RMS norm; `shuffle` as of `octetFragment`. */
+export const leaveQuads = (next: LeftType, shuffle: number): readonly Fragment[] => [
+  ...leaveFragments(next),
+  shuffle === 1
+    ? { ...file('./block-subgroup.wgsl'), enables: ['subgroups'] }
+    : file('./block-workgroup.wgsl'),
+]
+
+/** How a norm leaves them; `subgroup` 1: in a workgroup that is one subgroup. */
+export const leaveRows = (next: LeftType, subgroup: number): readonly Fragment[] => [
+  ...leaveFragments(next),
+  subgroup === 1
+    ? { ...file('./row-total-alone.wgsl'), enables: ['subgroups'] }
+    : file('./row-total-workgroup.wgsl'),
+]
 
 /** `window`: keys that a query sees, 0 for all. */
 export const reachFragment = (window: number): Fragment =>

@@ -1,7 +1,8 @@
 /**
  * Activations in eight bits: rows of blocks of 32 columns, each with a scale of its own, largest magnitude / 127 (as Q8_0
  * of ggml). A block is eight pairs of words: four columns as signed bytes, and beside them, with the first pair the scale,
- * with the second scale × sum of the block's integers, which is what an affine bias needs.
+ * with the second scale × sum of the block's integers, which is what an affine bias needs. Where an RMS norm is left over,
+ * the block's sum of squares lies beside the third.
  */
 
 /** u32 words of a row. */

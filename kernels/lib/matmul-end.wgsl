@@ -1,5 +1,5 @@
-// Where a product's sums go, however they were made: those of the SPLIT runs are added in order, then `store_pair` gets them
-// by pairs of weight rows. An invocation owns QUADS quads (items), LANES apart, and TILE_ROWS activation rows.
+// Where a product's sums go, however they were made: those of the SPLIT runs are added in order, then `store_quad` gets them
+// by quads of weight rows. An invocation owns QUADS quads (items), LANES apart, and TILE_ROWS activation rows.
 const TILE = QUADS * TILE_ROWS;
 var<workgroup> partial: array<vec4f, SPLIT * LANES * TILE>;
 
@@ -25,9 +25,4 @@ fn store_tile(acc: ptr<function, array<vec4f, TILE>>, lane: Lane, opaque: u32) {
     for (var s = 1u; s < SPLIT; s++) { value += partial[place + s * LANES * TILE + t]; }
     store_quad(first_row + t % TILE_ROWS, first_item + t / TILE_ROWS * LANES, value);
   }
-}
-
-fn store_quad(row: u32, item: u32, value: vec4f) {
-  store_pair(row, PAIR_START + item * 2u, value.xy);
-  store_pair(row, PAIR_START + item * 2u + 1u, value.zw);
 }

@@ -13,7 +13,7 @@ fn matmul(lane: Lane) {
   for (var i = 0u; i < BLOCKS + opaque; i++) {
     let b = min(start + i, KB - 1u);
     var held: array<Held, TILE_ROWS>;
-    for (var m = 0u; m < TILE_ROWS; m++) { held[m] = x_hold(((first_row + m) * KB + b) * 8u, lane); }
+    for (var m = 0u; m < TILE_ROWS; m++) { held[m] = x_hold((first_row + m) * X_ROW + b * 8u, lane); }
     // Zeroed in words: on lavapipe (Mesa 25.0) a variable without an initialiser keeps the last round's value.
     var total = array<vec4i, TILE_ROWS>();
     for (var half = 0u; half < 2u; half++) {

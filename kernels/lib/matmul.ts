@@ -3,6 +3,7 @@ import { formatOf } from '../formats/index.ts'
 import type { Capabilities } from '../gpu/capabilities.ts'
 import { type Forms, type Fragment, type Random, roundUp } from '../kernel.ts'
 import { int8RowWords, packInt8Row, unpackInt8Row } from './int8-rows.ts'
+import { factorAt, leftRowFloats, squaresAt } from './left-rows.ts'
 
 /** A product of `batch` activation rows with a weight matrix of `pairs` row pairs and `columns` columns. */
 export type MatmulShape = {
@@ -16,6 +17,8 @@ export type MatmulShape = {
   start: number
   /** Activations of eight bits, for weights that are integers; f32 where it is not said. */
   x?: 'int8'
+  /** Of an RMS norm: activations come as linear-norm and rms-norm-left leave them; already normed where it is not said. */
+  eps?: number
 }
 
 export type MatmulTuning = {
@@ -31,6 +34,19 @@ export type MatmulTuning = {
   SHUFFLE: number
 }
 
+const PAIRS: Fragment = { wgsl: new URL('./store-pairs.wgsl', import.meta.url) }
+const NO_FACTOR: Fragment = { wgsl: new URL('./factor-none.wgsl', import.meta.url) }
+/** What is left of an RMS norm: worked out in steps of one row, where no dispatch did it, and else as a norm left it. */
+const FACTORS = {
+  f32: {
+    one: { wgsl: new URL('./factor-squares-f32.wgsl', import.meta.url) },
+    several: { wgsl: new URL('./factor-left-f32.wgsl', import.meta.url) },
+  },
+  int8: {
+    one: { wgsl: new URL('./factor-squares-int8.wgsl', import.meta.url) },
+    several: { wgsl: new URL('./factor-left-int8.wgsl', import.meta.url) },
+  },
+} as const satisfies Record<string, Forms<Fragment>>
 const CORE: Fragment = { wgsl: new URL('./matmul.wgsl', import.meta.url) }
 const END: Fragment = { wgsl: new URL('./matmul-end.wgsl', import.meta.url) }
 const DIRECT: Fragment = { wgsl: new URL('./x-direct.wgsl', import.meta.url) }
@@ -93,10 +109,15 @@ export function validMatmul(shape: MatmulShape, tuning: MatmulTuning, caps: Capa
   return shape.batch === 1 ? TILE_ROWS === 1 : true
 }
 
-export function matmulFragments(
-  shape: MatmulShape,
-  { SHUFFLE }: MatmulTuning,
-): readonly Fragment[] {
+/** For kernels that store pairs. */
+export function matmulFragments(shape: MatmulShape, tuning: MatmulTuning): readonly Fragment[] {
+  const { x = 'f32', batch, eps } = shape
+  const factor = eps === undefined ? NO_FACTOR : FACTORS[x][batch === 1 ? 'one' : 'several']
+  return [...quadFragments(shape, tuning), factor, PAIRS]
+}
+
+/** For kernels that store quads. */
+export function quadFragments(shape: MatmulShape, { SHUFFLE }: MatmulTuning): readonly Fragment[] {
   if (shape.x !== 'int8') return [SHUFFLE === 1 ? SHUFFLED : DIRECT, END, CORE]
   const { integers } = formatOf(shape.format)
   if (!integers) throw new Error(`${shape.format} has no integers to multiply.`)
@@ -116,8 +137,14 @@ export function matmulConsts(shape: MatmulShape, tuning: MatmulTuning): Record<s
     TILE_ROWS: tuning.TILE_ROWS,
     QUADS: tuning.QUADS,
     SPLIT: tuning.SPLIT,
+    X_ROW: shape.x === 'int8' ? int8RowWords(shape.columns) / 2 : rowFloats(shape) / 4,
+    ...(shape.eps === undefined ? {} : { DIM: shape.columns, EPS: shape.eps }),
   }
 }
+
+/** Floats of a row of activations in f32. */
+const rowFloats = ({ columns, eps }: Pick<MatmulShape, 'columns' | 'eps'>): number =>
+  eps === undefined ? paddedColumns(columns) : leftRowFloats(columns)
 
 export function matmulDispatch(
   shape: MatmulShape,
@@ -145,32 +172,49 @@ export function matmulInputs(
   shape: MatmulShape,
   random: Random,
 ): { x: Float32Array | Uint32Array } {
-  const stride = paddedColumns(shape.columns)
+  const { columns, batch, eps, x: type = 'f32' } = shape
+  const isInt8 = type === 'int8'
+  const stride = isInt8 ? int8RowWords(columns) : rowFloats(shape)
   // Tiles may read rows past the batch: the buffer goes on to the end of the tile.
-  const x = new Float32Array(roundUp(shape.batch, 8) * stride)
-  for (let m = 0; m < shape.batch; m++) {
-    for (let k = 0; k < shape.columns; k++)
-      x[m * stride + k] = random.f32(3 / Math.sqrt(shape.columns))
+  const words = new Uint32Array(roundUp(batch, 8) * stride)
+  const floats = new Float32Array(words.buffer)
+  for (let m = 0; m < batch; m++) {
+    const row = random.floats(columns, 3 / Math.sqrt(columns))
+    if (isInt8) packInt8Row(row, columns, words, m * stride)
+    else floats.set(row, m * stride)
+    if (eps === undefined) continue
+    for (let b = 0; b * 32 < columns; b++)
+      floats[squaresAt(type, columns, m, b)] = 16 + random.f32(8)
+    floats[factorAt(type, columns, m)] = 1 + random.f32(0.5)
   }
-  if (shape.x !== 'int8') return { x }
-  const words = int8RowWords(shape.columns)
-  const packed = new Uint32Array(roundUp(shape.batch, 8) * words)
-  for (let m = 0; m < shape.batch; m++) {
-    packInt8Row(x.subarray(m * stride, (m + 1) * stride), shape.columns, packed, m * words)
-  }
-  return { x: packed }
+  return { x: isInt8 ? words : floats }
 }
 
-/** The activations of a test as floats, whatever they were given as. */
+/** The activations of a test as floats, normed where a norm is left over, whatever they were given as. */
 export function activationsOf(shape: MatmulShape, x: Float32Array | Uint32Array): Float32Array {
-  if (x instanceof Float32Array) return x
-  const stride = paddedColumns(shape.columns)
-  const floats = new Float32Array(shape.batch * stride)
-  for (let m = 0; m < shape.batch; m++) {
-    const at = m * int8RowWords(shape.columns)
-    floats.set(unpackInt8Row(x, at, shape.columns), m * stride)
+  const { columns, batch } = shape
+  const stride = paddedColumns(columns)
+  const floats = new Float32Array(batch * stride)
+  for (let m = 0; m < batch; m++) {
+    const row =
+      x instanceof Uint32Array
+        ? unpackInt8Row(x, m * int8RowWords(columns), columns)
+        : x.slice(m * rowFloats(shape), m * rowFloats(shape) + columns)
+    const factor = factorOf(shape, new Float32Array(x.buffer, x.byteOffset, x.length), m)
+    const normed = row.map((value) => value * factor)
+    floats.set(normed, m * stride)
   }
   return floats
+}
+
+/** What is left of the norm of row `m`: of a row alone to be worked out, of several as a norm left it. */
+function factorOf(shape: MatmulShape, x: Float32Array, m: number): number {
+  const { columns, batch, eps, x: type = 'f32' } = shape
+  if (eps === undefined) return 1
+  if (batch > 1) return x[factorAt(type, columns, m)]!
+  let sum = 0
+  for (let b = 0; b * 32 < columns; b++) sum += x[squaresAt(type, columns, m, b)]!
+  return 1 / Math.sqrt(sum / columns + eps)
 }
 
 /** dot(weight[n], x[m]) in float64. */

@@ -1,6 +1,6 @@
 // The product every linear layer shares: for each quad of weight rows and each activation row m,
 //   (y[m, n], …, y[m, n + 3]) = (dot(W[n], x[m]), …, dot(W[n + 3], x[m])), stored as matmul-end.wgsl says.
-//   x [rows, KB * 32] f32, padded with zeros; W through its format.
+//   x [rows, X_ROW * 4] f32, of which KB * 32 columns, padded with zeros; W through its format.
 // The columns are cut into SPLIT runs, added in order, and inside a run summed block by block: the same order for every
 // tile, so an answer does not depend on the batch. Every product that is added is an explicit fma, so that no compiler may
 // round it one way here and another there.
@@ -17,7 +17,7 @@ fn matmul(lane: Lane) {
   for (var i = 0u; i < BLOCKS + opaque; i++) {
     let b = min(start + i, KB - 1u);
     var held: array<Held, TILE_ROWS>;
-    for (var m = 0u; m < TILE_ROWS; m++) { held[m] = x_hold((first_row + m) * (KB * 8u) + b * 8u, lane); }
+    for (var m = 0u; m < TILE_ROWS; m++) { held[m] = x_hold((first_row + m) * X_ROW + b * 8u, lane); }
     // Zeroed in words: on lavapipe (Mesa 25.0) a variable without an initialiser keeps the last round's value.
     var total = array<vec4f, TILE>();
     var sum = array<f32, TILE_ROWS>();

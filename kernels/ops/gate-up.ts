@@ -74,6 +74,8 @@ export const gateUp = defineKernel<GateUpShape, MatmulTuning>({
     shape('bf16', 3, 320, 64),
     shape('affine4/32/f16', 1, 256, 96),
     { ...shape('affine4/32/f16', 5, 256, 96), x: 'int8' },
+    { ...shape('f32', 2, 66, 160), eps: 1e-2 },
+    { ...shape('affine4/32/f16', 5, 256, 96), x: 'int8', eps: 1e-5 },
     shape('f16', 2, 130, 40, 'gelu'),
     shape('bf16', 1, 66, 64, 'gelu-tanh'),
     shape('f32', 2, 6, 33, 'relu'),

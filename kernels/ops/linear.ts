@@ -56,14 +56,22 @@ const shape = (
   cap: 0.5,
 })
 
-const finish = ({ output, factor, cap }: LinearShape, value: number): number => {
+/** What becomes of a product, in float64. */
+export const finish = (
+  { output, factor, cap }: Pick<LinearShape, 'output' | 'factor' | 'cap'>,
+  value: number,
+): number => {
   if (output === 'plain') return value
   if (output === 'scaled') return value * factor
   return output === 'capped' ? cap * Math.tanh((value * factor) / cap) : EXACT[output](value)
 }
 
 /** Compiled in where the output reads them. */
-const outputConsts = ({ output, factor, cap }: LinearShape): Record<string, number> =>
+export const outputConsts = ({
+  output,
+  factor,
+  cap,
+}: Pick<LinearShape, 'output' | 'factor' | 'cap'>): Record<string, number> =>
   output === 'capped' ? { FACTOR: factor, CAP: cap } : output === 'scaled' ? { FACTOR: factor } : {}
 
 export const linear = defineKernel<LinearShape, MatmulTuning>({
@@ -120,6 +128,8 @@ export const linear = defineKernel<LinearShape, MatmulTuning>({
     shape('f32', 1, 3, 33),
     { ...shape('affine4/32/f16', 1, 130, 576, 1), x: 'int8' },
     { ...shape('affine8/64/bf16', 5, 66, 192), x: 'int8' },
+    { ...shape('bf16', 3, 66, 100), eps: 1e-5 },
+    { ...shape('affine8/64/bf16', 2, 66, 192), x: 'int8', eps: 1e-5 },
     shape('f32', 1, 34, 64, 1, 'scaled'),
     shape('bf16', 2, 67, 64, 0, 'capped'),
     shape('f32', 2, 65, 64, 0, 'gelu-tanh'),

@@ -123,6 +123,8 @@ export const qkv = defineKernel<QkvShape, MatmulTuning>({
     shape('bf16', 5, 64, 4, 4, 16, 'f16'),
     shape('affine4/32/f16', 1, 96, 3, 1, 64, 'f16'),
     { ...shape('affine4/32/f16', 2, 96, 3, 1, 64, 'f16'), x: 'int8' },
+    { ...shape('affine4/32/f16', 2, 96, 3, 1, 64, 'f16'), eps: 1e-5 },
+    { ...shape('affine4/32/f16', 1, 96, 3, 1, 64, 'f16'), x: 'int8', eps: 1e-5 },
     shape('f16', 3, 40, 2, 1, 6, 'f32'),
     shape('f32', 2, 32, 1, 1, 20, 'f16'),
     shape('f32', 9, 32, 2, 1, 20, 'int8'),

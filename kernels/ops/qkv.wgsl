@@ -8,12 +8,12 @@
 @group(0) @binding(3) var<storage, read> rotary: array<vec2f>;
 @group(0) @binding(4) var<storage, read_write> q: array<vec2f>;
 
-fn store_pair(row: u32, pair: u32, value: vec2f) {
+fn store_pair(row: u32, pair: u32, value: vec2f, factor: f32) {
   if (pair >= PAIR_END || rows[row].w == 0u) { return; }
   let head = pair / HALF;
   let i = pair % HALF;
   let position = rows[row].y;
-  var v = value + bias[pair];
+  var v = fma(value, vec2f(factor), bias[pair]);
   if (head < HEADS + KV_HEADS) {
     let turn = rotary[position * HALF + i];
     v = vec2f(fma(v.x, turn.x, -(v.y * turn.y)), fma(v.y, turn.x, v.x * turn.y));

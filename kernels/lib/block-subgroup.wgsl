@@ -1,0 +1,20 @@
+// A block's eight quads lie with eight neighbouring invocations, which exchange by shuffles.
+fn across_add(value: f32) -> f32 {
+  var sum = value + subgroupShuffleXor(value, 1u);
+  sum += subgroupShuffleXor(sum, 2u);
+  return sum + subgroupShuffleXor(sum, 4u);
+}
+fn block_of(quad: Quad) -> Block {
+  var block = Block(across_add(square(quad.v)), 0.0, 0.0);
+  if (IN_EIGHT_BITS == 1u) {
+    let own = weighted(quad);
+    var top = max(max(abs(own.x), abs(own.y)), max(abs(own.z), abs(own.w)));
+    top = max(top, subgroupShuffleXor(top, 1u));
+    top = max(top, subgroupShuffleXor(top, 2u));
+    block.top = max(top, subgroupShuffleXor(top, 4u));
+    let q = round(own * inverse_of(block.top));
+    block.total = across_add((q.x + q.y) + (q.z + q.w));
+  }
+  return block;
+}
+fn settle(lane: Lane) { leave_quad(kept(lane)); }

@@ -1,0 +1,14 @@
+// Rows come times the weights of an RMS norm (Zhang and Sennrich, 2019), and behind them lie the sums of squares of their
+// blocks, padded with zeros: 1 / sqrt(mean + EPS) is left of the norm. Added as row-total-*.wgsl adds them.
+fn row_factor(row: u32) -> f32 {
+  var low = vec4f();
+  var high = vec4f();
+  // No constant to a compiler, which would unroll the loop.
+  let end = X_ROW + select(0u, 2u, x_first() > 3.0e38);
+  for (var i = KB * 8u + 1u; i < end; i += 2u) {
+    low += x[row * X_ROW + i];
+    high += x[row * X_ROW + i + 1u];
+  }
+  let squares = ((low.x + low.y) + (low.z + low.w)) + ((high.x + high.y) + (high.z + high.w));
+  return inverseSqrt(squares / f32(DIM) + f32(EPS));
+}
