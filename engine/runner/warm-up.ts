@@ -2,6 +2,7 @@
  * Runs every pipeline once: drivers compile at the first use. Where that takes long, those that not every answer needs are
  * compiled after the load, beside the first answers.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import {
   type Device,
   type Dispatch,
@@ -16,7 +17,7 @@ import type { ModelBuffers, SequenceBuffers } from './buffers.ts'
 import type { DecoderDispatches } from './dispatches.ts'
 import { passed } from './wait.ts'
 
-/** A first run that takes longer was compiled, not found in a cache, ms. */
+/** A first run that takes longer is compiled, not found in a cache, ms. */
 const COMPILED = 100
 
 /**
@@ -64,7 +65,7 @@ export async function warmUp(
     }
   }
   const onFound = (dispatch: Dispatch): void => dispatches.compiled(dispatch)
-  const compiled = isBeside ? compileBeside(device, [...rest], onFound) : Promise.resolve(false)
+  const compiled = isBeside ? compileBeside(device, [...rest], onFound) : Promise.resolve()
   const whole = compiled.then(() => {
     // What the second device could not do, the first does when it comes to it.
     rest.forEach(onFound)
@@ -85,8 +86,9 @@ export function beginClearing(device: Device, models: readonly ModelBuffers[]): 
 }
 
 /**
- * Runs each pipeline once, while a second device compiles beside, where that helps.
- * @returns whether the driver compiled any
+ * Runs each pipeline once. As soon as one shows that the driver compiles, a second device compiles beside, where that helps;
+ * where all is found in the driver's cache, it would only cost memory.
+ * @returns whether it did
  */
 async function runAll(
   device: Device,
@@ -97,44 +99,42 @@ async function runAll(
   const length = ({ pipeline }: Dispatch): number => pipeline.source.code.length
   const left = [...dispatches].sort((a, b) => length(b) - length(a))
   const found: Dispatch[] = []
-  const second = SecondDevice.helps(device)
-    ? compileBeside(device, left, (dispatch) => found.push(dispatch))
-    : Promise.resolve(false)
-  // It is awaited below; until then its failure is nobody's.
-  second.catch(() => undefined)
-  let isCompiled = false
+  let second: Promise<void> | null = null
   // What was begun before, clearing for one, is no pipeline's time.
   await idle()
   for (let one = left.shift(); one; one = left.shift()) {
-    const start = performance.now()
-    await run(one)
-    isCompiled ||= performance.now() - start > COMPILED
+    const done = run(one)
+    if (!second && left.length > 1 && SecondDevice.helps(device) && (await isCompiling(done))) {
+      second = compileBeside(device, left, (dispatch) => found.push(dispatch))
+      // It is awaited below; until then its failure is nobody's.
+      second.catch(() => undefined)
+    }
+    await done
   }
-  const isCompiledBeside = await second
+  await second
   for (const dispatch of [...found, ...left]) await run(dispatch)
-  return SecondDevice.helps(device) && (isCompiled || isCompiledBeside)
+  return second !== null
 }
+
+const isCompiling = (done: Promise<void>): Promise<boolean> =>
+  Promise.race([done.then(() => false), sleep(COMPILED, true, { ref: false })])
 
 /**
  * Takes from `left` what a second device compiles, and says so of what the first will find in the driver's cache. What the
  * second cannot do, for want of memory say, is left.
- * @returns whether the driver compiled any of it, not found all in its cache
  */
 async function compileBeside(
   device: Device,
   left: Dispatch[],
   onFound: (dispatch: Dispatch) => void,
-): Promise<boolean> {
+): Promise<void> {
   let second: SecondDevice | null = null
   let one: Dispatch | undefined
-  let isCompiled = false
   try {
     second = await SecondDevice.open(device)
     for (one = left.shift(); one && device.open; one = left.shift()) {
-      const start = performance.now()
       await second.submit(one.pipeline.source)
       await passed(second.device, second.mark)
-      isCompiled ||= performance.now() - start > COMPILED
       onFound(one)
     }
   } catch (error) {
@@ -143,5 +143,4 @@ async function compileBeside(
   } finally {
     second?.close()
   }
-  return isCompiled
 }
