@@ -3,6 +3,7 @@
 import { Pipelines } from '../kernels/gpu/pipeline.ts'
 import { Device, kernels } from '../kernels/index.ts'
 import type { Kernel } from '../kernels/kernel.ts'
+import { knownCase } from '../kernels/known-case.ts'
 import { BenchError } from './failure.ts'
 import type { Figure } from './figures.ts'
 import { Probes, submitLength } from './probes.ts'
@@ -70,10 +71,11 @@ async function timeAll(
       const base = `${kernel.name}: ${title}`
       if (only && !base.includes(only)) continue
       note(base)
+      const known = knownCase(kernel, shape)
       for (const tuning of tuningsToTime(kernel, shape, bench.device, allTunings)) {
         const name = allTunings ? `${base} ${nameOf(tuning)}` : base
         try {
-          rows.push(await timeKernel(bench, name, kernel, shape, tuning))
+          rows.push(await timeKernel(bench, name, kernel, shape, tuning, known))
         } catch (error) {
           if (!(error instanceof BenchError)) throw error
           failures.push(error.message)

@@ -5,7 +5,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Device } from './gpu/device.ts'
 import { Pipelines } from './gpu/pipeline.ts'
-import { Plan } from './gpu/plan.ts'
 import type { Kernel, Shape, Tuning } from './kernel.ts'
 import { knownCase } from './known-case.ts'
 import { factorAt, type LeftType, leftRowWords } from './lib/left-rows.ts'
@@ -15,7 +14,8 @@ import { linear } from './ops/linear.ts'
 import { linearNorm } from './ops/linear-norm.ts'
 import { type QkvShape, qkv } from './ops/qkv.ts'
 import { rmsNormLeft } from './ops/rms-norm-left.ts'
-import { prepare, readBack } from './oracle.ts'
+import type { Prepared } from './oracle.ts'
+import { outputsOf } from './testing.ts'
 import { defaultTuning } from './tune.ts'
 
 /** A whole tile and a part of one. */
@@ -44,30 +44,20 @@ describe.each([
   })
   afterAll(() => device.close())
 
-  /** What one dispatch makes of a case's inputs with `given` in place of some, word by word. */
-  async function run<S extends Shape, T extends Tuning>(
+  /** Of a case's inputs with `given` in place of some. */
+  const run = <S extends Shape, T extends Tuning>(
     kernel: Kernel<S, T>,
     shape: S,
     tuning: T,
     given: Readonly<Record<string, Uint32Array>>,
-  ): Promise<Record<string, Uint32Array>> {
-    const known = knownCase(kernel, shape, 5)
-    const prepared = await prepare(device, pipelines, kernel, shape, tuning, known)
-    try {
+  ): Promise<Record<string, Uint32Array>> => {
+    const write = ({ buffers }: Prepared): void => {
       for (const [name, words] of Object.entries(given)) {
-        device.memory.write(prepared.buffers[name] as GPUBuffer, 0, words)
+        device.memory.write(buffers[name] as GPUBuffer, 0, words)
       }
-      new Plan(device, [prepared.dispatch]).run(1)
-      const all: Record<string, Uint32Array> = {}
-      for (const { name, type } of prepared.dispatch.pipeline.source.bindings) {
-        if (type !== 'storage') continue
-        const bytes = known.io[name]!.byteLength
-        all[name] = new Uint32Array(await readBack(device, prepared.buffers[name]!, bytes))
-      }
-      return all
-    } finally {
-      prepared.release()
     }
+    const known = knownCase(kernel, shape, 5)
+    return outputsOf({ device, pipelines }, kernel, shape, tuning, known, write)
   }
 
   function expectSame(what: string, a: Uint32Array, b: Uint32Array): void {

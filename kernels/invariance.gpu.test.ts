@@ -5,7 +5,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Device } from './gpu/device.ts'
 import { Pipelines } from './gpu/pipeline.ts'
-import { Plan } from './gpu/plan.ts'
 import type { Kernel, Shape, Tuning } from './kernel.ts'
 import { knownCase } from './known-case.ts'
 import { type MatmulTuning, paddedColumns } from './lib/matmul.ts'
@@ -13,7 +12,8 @@ import { type AttentionShape, attention } from './ops/attention.ts'
 import { type GateUpShape, gateUp } from './ops/gate-up.ts'
 import { type LinearShape, linear } from './ops/linear.ts'
 import { type QkvShape, qkv } from './ops/qkv.ts'
-import { type Prepared, prepare, readBack } from './oracle.ts'
+import type { Prepared } from './oracle.ts'
+import { outputsOf } from './testing.ts'
 import { defaultTuning } from './tune.ts'
 
 /** A whole tile and a part of one: every place in a tile, and a tile with places to spare. */
@@ -93,37 +93,14 @@ describe.each([
   })
   afterAll(() => device.close())
 
-  /** What one dispatch leaves in everything it may write, word by word; `before` changes its inputs. */
-  async function outputs<S extends Shape, T extends Tuning>(
+  /** `before` changes the inputs. */
+  const outputs = <S extends Shape, T extends Tuning>(
     kernel: Kernel<S, T>,
     shape: S,
     tuning: T,
-    before: (prepared: Prepared) => void = () => undefined,
-  ): Promise<Record<string, Uint32Array>> {
-    const prepared = await prepare(
-      device,
-      pipelines,
-      kernel,
-      shape,
-      tuning,
-      knownCase(kernel, shape, 3),
-    )
-    try {
-      before(prepared)
-      new Plan(device, [prepared.dispatch]).run(1)
-      const all: Record<string, Uint32Array> = {}
-      for (const { name, type } of prepared.dispatch.pipeline.source.bindings) {
-        const { [name]: data } = prepared.known.io
-        const { [name]: buffer } = prepared.buffers
-        // What spans leave apart is of no shape with one workgroup for all: spans.gpu.test.ts.
-        if (type !== 'storage' || name === 'partials' || !data || !buffer) continue
-        all[name] = new Uint32Array(await readBack(device, buffer, data.byteLength))
-      }
-      return all
-    } finally {
-      prepared.release()
-    }
-  }
+    before?: (prepared: Prepared) => void,
+  ): Promise<Record<string, Uint32Array>> =>
+    outputsOf({ device, pipelines }, kernel, shape, tuning, knownCase(kernel, shape, 3), before)
 
   function expectSame(
     what: string,

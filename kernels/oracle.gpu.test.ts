@@ -4,6 +4,7 @@ import { Device } from './gpu/device.ts'
 import { Pipelines } from './gpu/pipeline.ts'
 import { kernels } from './index.ts'
 import { type Kernel, tunings } from './kernel.ts'
+import { knownCase } from './known-case.ts'
 import { checkKernel } from './oracle.ts'
 
 /** Drivers take seconds to compile some: the default, and a few others that change from case to case, so that all come up. */
@@ -32,8 +33,9 @@ describe.each([
     skip(isSlow, 'attention without subgroups is held on SwiftShader')
     const kernel = declared as unknown as Kernel
     for (const [index, shape] of kernel.cases.entries()) {
+      const known = knownCase(kernel, shape)
       for (const tuning of sample(tunings(kernel, shape, device.caps), index)) {
-        const outcome = await checkKernel(device, pipelines, kernel, shape, tuning)
+        const outcome = await checkKernel(device, pipelines, kernel, shape, tuning, known)
         const what = `${kernel.name} ${JSON.stringify(shape)} ${JSON.stringify(tuning)}`
         expect(
           outcome.ok,

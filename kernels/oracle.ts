@@ -166,8 +166,9 @@ export async function checkKernel<S extends Shape, T extends Tuning>(
   kernel: Kernel<S, T>,
   shape: S,
   tuning: T,
+  known?: KnownCase,
 ): Promise<Outcome> {
-  const prepared = await prepare(device, pipelines, kernel, shape, tuning)
+  const prepared = await prepare(device, pipelines, kernel, shape, tuning, known)
   try {
     new Plan(device, [prepared.dispatch]).run(1)
     return await compare(device, kernel, shape, prepared)

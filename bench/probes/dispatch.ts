@@ -20,12 +20,6 @@ export interface DispatchCost {
   readonly many: number
 }
 
-/** What a dispatch of so many workgroups costs. */
-export const costOf = (
-  { one, many }: DispatchCost,
-  [x, y, z]: readonly [number, number, number],
-): number => (x * y * z > 1 ? many : one)
-
 /** The least of all repeats; each dispatch waits for the one before. Throws BenchError when one was left out, GpuError. */
 export async function probeDispatch(
   device: Device,

@@ -8,6 +8,7 @@ import type { Pipelines } from '../../kernels/gpu/pipeline.ts'
 import { type Dispatch, Plan } from '../../kernels/gpu/plan.ts'
 import { type Device, formsOf, readTunings, Tunings } from '../../kernels/index.ts'
 import { type Kernel, type Shape, type Tuning, tunings } from '../../kernels/kernel.ts'
+import type { KnownCase } from '../../kernels/known-case.ts'
 import { compare, type Prepared, prepare } from '../../kernels/oracle.ts'
 import { BenchError, checkBelowProbe } from '../failure.ts'
 import { type Probes, streamBytes } from '../probes.ts'
@@ -91,9 +92,10 @@ export async function timeKernel(
   kernel: Kernel,
   shape: Shape,
   tuning: Tuning,
+  known?: KnownCase,
 ): Promise<KernelRow> {
   const { device, pipelines, probes } = bench
-  const prepared = await prepare(device, pipelines, kernel, shape, tuning)
+  const prepared = await prepare(device, pipelines, kernel, shape, tuning, known)
   const rotation = await rotate(
     device,
     pipelines,

@@ -18,21 +18,14 @@ import {
   soundMatmul,
   validMatmul,
 } from '../lib/matmul.ts'
-import { finish, outputConsts } from './linear.ts'
+import { finish, type LinearShape, outputConsts } from './linear.ts'
 
 /** A part of a split matrix starts at a multiple of 32 rows, and only the last ends elsewhere. */
-export type LinearNormShape = MatmulShape & {
-  /** Rows of the whole matrix: the columns of the residual. */
-  total: number
-  /** How the rows for the norm's reader are left. */
-  next: LeftType
-  /** What becomes of a product before it is added. */
-  output: OutputName
-  /** Of `scaled` and `capped`. */
-  factor: number
-  /** Of `capped`. */
-  cap: number
-}
+export type LinearNormShape = MatmulShape &
+  Pick<LinearShape, 'total' | 'output' | 'factor' | 'cap'> & {
+    /** How the rows for the norm's reader are left. */
+    next: LeftType
+  }
 
 const shape = (
   format: string,
