@@ -96,6 +96,11 @@ export class Device {
     return Device.#create(opened, options)
   }
 
+  /** Another device of the same adapter, for what needs none of the first's state. Throws GpuError. */
+  static async openBeside({ driver }: Device): Promise<Device> {
+    return Device.#create(await openAdapter(driver, {}), {})
+  }
+
   /** A device without a driver: WGSL and layouts are validated, nothing is computed. */
   static async openNull(options: DeviceOptions = {}): Promise<Device> {
     return Device.#create(await openNullAdapter(), options)

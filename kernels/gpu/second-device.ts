@@ -30,8 +30,8 @@ export class SecondDevice {
   }
 
   /** Throws GpuError. */
-  static async open({ driver }: Device): Promise<SecondDevice> {
-    const device = await Device.open({ adapter: driver })
+  static async open(first: Device): Promise<SecondDevice> {
+    const device = await Device.openBeside(first)
     try {
       const mark = await device.memory.readback('mark', 16)
       return new SecondDevice(device, mark, await device.memory.storage('mark', 'test', 16))
