@@ -46,7 +46,7 @@ export class Decoder {
     this.#recorder.startCollecting()
     await this.#graph(weights.layers.slice(0, kinds + 1))
     await this.#recorder.finishCollecting(onPipeline)
-    return this.#graph(weights.layers)
+    return this.#recorder.bindingTogether(() => this.#graph(weights.layers))
   }
 
   async #graph(layers: readonly LayerWeights[]): Promise<DecoderDispatches> {

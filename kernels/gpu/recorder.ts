@@ -1,10 +1,17 @@
 /** Records dispatches: kernel, shape, tuning and buffers → a compiled, bound `Dispatch`. */
 import type { Kernel, Shape, Tuning } from '../kernel.ts'
 import type { Device } from './device.ts'
-import type { Pipelines } from './pipeline.ts'
+import type { Buffers, Pipelines } from './pipeline.ts'
 import type { Dispatch } from './plan.ts'
 import type { ShaderSource } from './shader.ts'
 import { specialise } from './specialise.ts'
+
+/** A bind group to be made with others. */
+interface Unbound {
+  readonly source: ShaderSource
+  readonly buffers: Buffers
+  readonly dispatches: { bindGroup: GPUBindGroup }[]
+}
 
 export class Recorder {
   readonly #device: Device
@@ -13,6 +20,7 @@ export class Recorder {
   readonly #names = new WeakMap<GPUBuffer, number>()
   #named = 0
   #collected: Map<string, ShaderSource> | null = null
+  #unbound: Map<string, Unbound> | null = null
 
   constructor(device: Device, pipelines: Pipelines) {
     this.#device = device
@@ -24,7 +32,7 @@ export class Recorder {
     kernel: Kernel<S, T>,
     shape: S,
     tuning: T,
-    buffers: Readonly<Record<string, GPUBuffer>>,
+    buffers: Buffers,
   ): Promise<Dispatch> {
     const source = specialise(kernel, shape, tuning, this.#device.caps)
     if (this.#collected) {
@@ -32,23 +40,51 @@ export class Recorder {
       return PENDING
     }
     const pipeline = await this.#pipelines.get(source)
-    const bindGroup = await this.#bind(source, buffers)
     const origin = { kernel: kernel as unknown as Kernel, shape, tuning }
     const workgroups = workgroupsOf(kernel, shape, tuning)
-    return { label: kernel.name, origin, pipeline, bindGroup, workgroups }
+    const dispatch = { label: kernel.name, origin, pipeline, workgroups }
+    const key = this.#keyOf(source, buffers)
+    const known = this.#groups.get(key)
+    if (known || !this.#unbound) {
+      return { ...dispatch, bindGroup: await (known ?? this.#bind(key, source, buffers)) }
+    }
+    const unbound = this.#unbound.get(key) ?? { source, buffers, dispatches: [] }
+    this.#unbound.set(key, unbound)
+    const later = { ...dispatch, bindGroup: UNBOUND }
+    unbound.dispatches.push(later)
+    return later
+  }
+
+  /** What `record` records gets its bind groups in one go after it: none may run before. Throws GpuError naming the kernel. */
+  async bindingTogether<R>(record: () => Promise<R>): Promise<R> {
+    this.#unbound = new Map()
+    try {
+      const recorded = await record()
+      const groups = await this.#pipelines.bindAll([...this.#unbound.values()])
+      for (const [key, { dispatches }] of this.#unbound) {
+        const group = groups.shift() as GPUBindGroup
+        this.#groups.set(key, Promise.resolve(group))
+        for (const dispatch of dispatches) dispatch.bindGroup = group
+      }
+      return recorded
+    } finally {
+      this.#unbound = null
+    }
+  }
+
+  #bind(key: string, source: ShaderSource, buffers: Buffers): Promise<GPUBindGroup> {
+    const made = this.#pipelines.bind(source, buffers)
+    this.#groups.set(key, made)
+    return made
   }
 
   /** Tiles of one kernel differ in their pipelines and not in what they bind: groups of the same buffers are made once. */
-  #bind(source: ShaderSource, buffers: Readonly<Record<string, GPUBuffer>>): Promise<GPUBindGroup> {
-    const key = source.bindings.map(({ index, type, name }) => {
+  #keyOf(source: ShaderSource, buffers: Buffers): string {
+    const parts = source.bindings.map(({ index, type, name }) => {
       const buffer = buffers[name]
       return `${index}:${type}:${buffer ? this.#nameOf(buffer) : '?'}`
     })
-    const known = this.#groups.get(key.join())
-    if (known) return known
-    const made = this.#pipelines.bind(source, buffers)
-    this.#groups.set(key.join(), made)
-    return made
+    return parts.join()
   }
 
   #nameOf(buffer: GPUBuffer): number {
@@ -103,6 +139,9 @@ function workgroupsOf<S extends Shape, T extends Tuning>(
     return [x, y, z]
   }
 }
+
+/** Stands for a bind group until all are made. */
+const UNBOUND = null as never as GPUBindGroup
 
 /** Stands for a dispatch while sources are collected; it is never run. */
 const PENDING: Dispatch = {
