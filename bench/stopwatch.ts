@@ -4,7 +4,7 @@
  * that are long enough for a look every millisecond are looked after like that.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Dispatch, replay, type Segment } from '../kernels/gpu/plan.ts'
+import { type Copy, type Dispatch, encode, type Segment, submit } from '../kernels/gpu/plan.ts'
 import { type Device, GpuError, mapSparing } from '../kernels/index.ts'
 
 /** Of the shortest time seen, slept before polling: less than any run takes, so that sleep never adds to a time. */
@@ -12,6 +12,15 @@ const ASLEEP = 0.7
 const SHORTEST_SLEEP = 2
 /** From so many milliseconds on, one more does not show. */
 const LONG = 50
+
+/** What the host spends on a step that finds the adapter idle, milliseconds. */
+export interface HostTimes {
+  /** From the making of the encoder until it is finished, in caches that the step before has filled. */
+  readonly encode: number
+  /** The same once more at once: what is left in warm caches. */
+  readonly again: number
+  readonly submit: number
+}
 
 /** Times from equal work: `shortest` carries over from repeat to repeat. */
 export interface Expectation {
@@ -55,22 +64,32 @@ export class Stopwatch {
 
   /** The same of dispatches over the rows of a step. */
   async timeSegments(segments: readonly Segment[], expected: Expectation): Promise<number> {
-    return (await this.#run(segments, expected)).took
-  }
-
-  /** Milliseconds of the host to encode and submit a step that finds the adapter idle. Throws GpuError. */
-  async timeEncoding(segments: readonly Segment[], expected: Expectation): Promise<number> {
-    return (await this.#run(segments, expected)).encoded
-  }
-
-  async #run(
-    segments: readonly Segment[],
-    expected: Expectation,
-  ): Promise<{ took: number; encoded: number }> {
-    const copy = { from: this.#mark, fromOffset: 0, to: this.#staging, toOffset: 0, bytes: 16 }
     const start = performance.now()
-    replay(this.#device, segments, [copy])
-    const encoded = performance.now() - start
+    submit(this.#device, this.#encode(segments))
+    return this.#end(start, expected)
+  }
+
+  /** Throws GpuError. */
+  async timeHost(segments: readonly Segment[], expected: Expectation): Promise<HostTimes> {
+    const start = performance.now()
+    const commands = this.#encode(segments)
+    const encoded = performance.now()
+    this.#encode(segments)
+    const again = performance.now()
+    submit(this.#device, commands)
+    const submitted = performance.now()
+    await this.#end(again, expected)
+    return { encode: encoded - start, again: again - encoded, submit: submitted - again }
+  }
+
+  #encode(segments: readonly Segment[]): GPUCommandBuffer {
+    const [from, to] = [this.#mark, this.#staging]
+    const copy: Copy = { from, fromOffset: 0, to, toOffset: 0, bytes: 16 }
+    return encode(this.#device, segments, [copy])
+  }
+
+  /** Waits for what was submitted; milliseconds since `start`. */
+  async #end(start: number, expected: Expectation): Promise<number> {
     await sleepUntilNear(start, expected)
     try {
       if (expected.shortest < LONG) await this.#staging.mapAsync(GPUMapMode.READ)
@@ -85,7 +104,7 @@ export class Stopwatch {
     this.#staging.unmap()
     this.#device.check()
     note(expected, took)
-    return { took, encoded }
+    return took
   }
 
   close(): void {

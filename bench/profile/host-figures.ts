@@ -1,21 +1,22 @@
 /** What a decoded token costs the host, beside what is wanted of it. */
 import type { Figure, Wanted } from '../figures.ts'
 import { type Spread, spreadOf } from '../statistics.ts'
+import type { HostTimes } from '../stopwatch.ts'
 import type { Arrival, Decoded } from './decoding.ts'
 
-/** Milliseconds a layer that the host may take to encode a token. */
+/** Milliseconds a layer that the host may take to encode a token, submit aside. */
 const ENCODE = 0.8 / 30
 
 /** Stretches of tokens that a token's time is the mean over: steps may be launched, and their ids come, several at once. */
 const STRETCHES = 4
 
 /**
- * @param encodings milliseconds that encoding and submitting a token's step took where the adapter was idle
+ * @param times of a token's step that was encoded and submitted where the adapter was idle
  * @param layerDispatches dispatches of all layers: five each, and the norm before the first, are wanted
  */
 export function hostFigures(
   { launches, arrivals }: Pick<Decoded, 'launches' | 'arrivals'>,
-  encodings: readonly number[],
+  times: readonly HostTimes[],
   layerDispatches: number,
   layers: number,
 ): Figure[] {
@@ -31,11 +32,10 @@ export function hostFigures(
   const most = (bound: number): Wanted => ({ is: '<=', bound })
   const perLayer = layerDispatches / layers
   const launch = spreadOf(launches.map(({ ms }) => ms))
-  const encode = {
-    ...figure('encode and submit, the adapter idle', 'ms', spreadOf(encodings)),
-    runs: encodings.length,
-    wanted: most(round(ENCODE * layers)),
-  }
+  const idle = (name: string, of: (one: HostTimes) => number, wanted?: Wanted): Figure => ({
+    ...figure(name, 'ms', spreadOf(times.map(of)), wanted),
+    runs: times.length,
+  })
   return [
     figure(
       'dispatches a layer',
@@ -48,7 +48,9 @@ export function hostFigures(
     figure('submits a token', '', calls('submits'), most(1)),
     figure('objects made a token', '', calls('buffers', 'bindGroups', 'pipelines'), most(0)),
     figure('writeBuffers a token', '', calls('writes'), most(1)),
-    encode,
+    idle('encode, the adapter idle', (one) => one.encode, most(round(ENCODE * layers))),
+    idle('encode again at once, in warm caches', (one) => one.again),
+    idle('submit, the adapter idle', (one) => one.submit),
     figure('launch: writes, encode, submit, the adapter at work', 'ms', launch),
     figure(
       'wait: the GPU at work, as the host saw it',

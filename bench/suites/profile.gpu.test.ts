@@ -50,6 +50,10 @@ test.each([
     expect(figure && holds(figure), name).toBe(true)
   }
   expect(figures['dispatches a token']).toMatchObject({ min: 15, max: 15 })
+  const { wanted, runs } = figures['encode, the adapter idle'] ?? {}
+  expect(wanted).toEqual({ is: '<=', bound: 0.053 })
+  expect(figures['encode again at once, in warm caches']).toMatchObject({ unit: 'ms', runs })
+  expect(figures['submit, the adapter idle']).toMatchObject({ unit: 'ms', runs })
 })
 
 test('of a step of the prompt', async () => {

@@ -21,7 +21,7 @@ import {
 import { hasTimestamps, Timestamps } from '../profile/timestamps.ts'
 import { promptOf } from '../prompts.ts'
 import { type Spread, spreadOf } from '../statistics.ts'
-import { noExpectation, Stopwatch } from '../stopwatch.ts'
+import { type HostTimes, noExpectation, Stopwatch } from '../stopwatch.ts'
 
 /** Times a step is encoded. */
 const ENCODINGS = 25
@@ -98,7 +98,7 @@ export async function profile(options: ProfileOptions): Promise<Profile> {
       driver: device.driver,
       rows: placed[0]?.rows ?? 0,
       ...(await kernelsOf(decoding, placed, options)),
-      host: hostFigures(decoded, await encodings(decoding, decoded), dispatchesOf(decoded), layers),
+      host: hostFigures(decoded, await hostTimes(decoding, decoded), dispatchesOf(decoded), layers),
     }
   } finally {
     await decoding.close()
@@ -106,11 +106,11 @@ export async function profile(options: ProfileOptions): Promise<Profile> {
 }
 
 /** Of the step as the engine launched it, again and again: on a CPU adapter, what is at work takes the host's cores. */
-async function encodings({ model }: Decoding, { step }: Decoded): Promise<number[]> {
+async function hostTimes({ model }: Decoding, { step }: Decoded): Promise<HostTimes[]> {
   const stopwatch = await Stopwatch.open(model.open.device)
   const expected = noExpectation()
-  const times: number[] = []
-  while (times.length < ENCODINGS) times.push(await stopwatch.timeEncoding(step, expected))
+  const times: HostTimes[] = []
+  while (times.length < ENCODINGS) times.push(await stopwatch.timeHost(step, expected))
   return times
 }
 

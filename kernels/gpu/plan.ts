@@ -73,16 +73,13 @@ function callsOf({ dispatches, rows, tiles = rows, spans = 1 }: Segment): Calls 
   return calls
 }
 
-/**
- * Encodes the copies of `before`, `segments` in one compute pass, then the copies of `after`, and submits once. Errors
- * surface through the device's failure.
- */
-export function replay(
+/** The copies of `before`, `segments` in one compute pass, then the copies of `after`, ready to be submitted once. */
+export function encode(
   device: Device,
   segments: readonly Segment[],
   after: readonly Copy[] = [],
   before: readonly Copy[] = [],
-): void {
+): GPUCommandBuffer {
   device.check()
   const { gpu, counters } = device
   const encoder = gpu.createCommandEncoder()
@@ -105,10 +102,25 @@ export function replay(
     counters.dispatches += pipelines.length
   }
   pass.end()
-  after.forEach(copy)
-  gpu.queue.submit([encoder.finish()])
   counters.passes++
+  after.forEach(copy)
+  return encoder.finish()
+}
+
+/** Errors surface through the device's failure. */
+export function submit({ gpu, counters }: Device, commands: GPUCommandBuffer): void {
+  gpu.queue.submit([commands])
   counters.submits++
+}
+
+/** Encodes and submits, as `encode` says. Errors surface through the device's failure. */
+export function replay(
+  device: Device,
+  segments: readonly Segment[],
+  after: readonly Copy[] = [],
+  before: readonly Copy[] = [],
+): void {
+  submit(device, encode(device, segments, after, before))
   device.onReplay?.(segments)
 }
 
