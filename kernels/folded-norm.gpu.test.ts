@@ -8,7 +8,7 @@ import { Pipelines } from './gpu/pipeline.ts'
 import type { Kernel, Shape, Tuning } from './kernel.ts'
 import { knownCase } from './known-case.ts'
 import { factorAt, type LeftType, leftRowWords } from './lib/left-rows.ts'
-import { type MatmulTuning, paddedColumns } from './lib/matmul.ts'
+import { type MatmulTuning, paddedColumns, SEVERAL_ROWS } from './lib/matmul.ts'
 import { type GateUpShape, gateUp } from './ops/gate-up.ts'
 import { linear } from './ops/linear.ts'
 import { linearNorm } from './ops/linear-norm.ts'
@@ -124,10 +124,12 @@ describe.each([
     const bare = x.slice()
     for (let m = 0; m < ROWS; m++) bare[factorAt(next, shape.columns, m)] = 0
     const one = await run({ ...kernel, uses }, given, alone, { x: bare })
-    const tuning = defaultTuning(kernel, given, device.caps)
-    const several = await run(kernel, given, tuning, { x })
-    for (const [name, words] of Object.entries(one)) {
-      expectSame(`${kernel.name}: ${name}`, words, several[name]!)
+    for (const batch of [SEVERAL_ROWS, ROWS]) {
+      const tuning = defaultTuning(kernel, { ...given, batch }, device.caps)
+      const together = await run(kernel, given, tuning, { x })
+      for (const [name, words] of Object.entries(one)) {
+        expectSame(`${kernel.name}: ${name}`, words, together[name]!)
+      }
     }
   }
 

@@ -56,6 +56,9 @@ export { Recorder } from './gpu/recorder.ts'
 export { SecondDevice } from './gpu/second-device.ts'
 export {
   defineKernel,
+  FORMS,
+  type Form,
+  type Forms,
   type Kernel,
   Random,
   roundUp,
@@ -66,7 +69,7 @@ export {
 export type { KvType } from './lib/fragments.ts'
 export { kvPageBytes, PAGE, paddedHalf } from './lib/kv-layout.ts'
 export { leftRowFloats } from './lib/left-rows.ts'
-export { type MatmulShape, type MatmulTuning, ROW_TILE } from './lib/matmul.ts'
+export { type MatmulShape, type MatmulTuning, ROW_TILE, SEVERAL_ROWS } from './lib/matmul.ts'
 export { partialFloats, SPAN, spansOf } from './lib/spans.ts'
 export { ATTENTION_TILE } from './ops/attention.ts'
 export { LATEST } from './ops/embed.ts'

@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Device } from './gpu/device.ts'
 import { Pipelines } from './gpu/pipeline.ts'
-import type { Kernel, Shape, Tuning } from './kernel.ts'
+import { type Kernel, mapForms, type Shape, type Tuning } from './kernel.ts'
 import { knownCase } from './known-case.ts'
 import { type MatmulTuning, paddedColumns } from './lib/matmul.ts'
 import { type AttentionShape, attention } from './ops/attention.ts'
@@ -15,6 +15,7 @@ import { type QkvShape, qkv } from './ops/qkv.ts'
 import type { Prepared } from './oracle.ts'
 import { outputsOf } from './testing.ts'
 import { defaultTuning } from './tune.ts'
+import { formsOf } from './tuned.ts'
 
 /** A whole tile and a part of one: every place in a tile, and a tile with places to spare. */
 const ROWS = 11
@@ -124,10 +125,14 @@ describe.each([
     kernel: Kernel<S, MatmulTuning>,
     shape: S,
   ): Promise<void> {
-    const single = { ...shape, batch: 1 }
-    const one = await outputs(kernel, shape, defaultTuning(kernel, single, device.caps))
-    const several = await outputs(kernel, shape, defaultTuning(kernel, shape, device.caps))
-    expectSame(`${kernel.name} ${JSON.stringify(shape)}`, one, several)
+    const { one, several, many } = mapForms(formsOf(kernel, shape), (of) =>
+      defaultTuning(kernel, of, device.caps),
+    )
+    const alone = await outputs(kernel, shape, one)
+    for (const tuning of [several, many]) {
+      const what = `${kernel.name} ${JSON.stringify({ ...shape, ...tuning })}`
+      expectSame(what, alone, await outputs(kernel, shape, tuning))
+    }
   }
 
   test.each(some(FORMATS))('products over %s', async (format) => {

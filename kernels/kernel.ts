@@ -25,11 +25,17 @@ export interface WeightShape {
   readonly columns: number
 }
 
-/** For steps of one row, and of several; a kernel with one form has it twice. */
-export interface Forms<T> {
-  readonly one: T
-  readonly several: T
-}
+/** Steps of one row, of several and of many run different programs, where that is faster. They differ in no bit. */
+export const FORMS = ['one', 'several', 'many'] as const
+export type Form = (typeof FORMS)[number]
+/** A kernel with fewer forms has one of them twice, or thrice. */
+export type Forms<T> = { readonly [K in Form]: T }
+
+export const mapForms = <T, U>(forms: Forms<T>, map: (of: T, form: Form) => U): Forms<U> => ({
+  one: map(forms.one, 'one'),
+  several: map(forms.several, 'several'),
+  many: map(forms.many, 'many'),
+})
 
 export interface Kernel<S extends Shape = Shape, T extends Tuning = Tuning> {
   readonly name: string
@@ -51,7 +57,7 @@ export interface Kernel<S extends Shape = Shape, T extends Tuning = Tuning> {
   valid?(shape: S, tuning: T, caps: Capabilities): boolean
   /** The tuning to take on an adapter never seen; the first valid one where a kernel does not say. */
   sound?(shape: S, caps: Capabilities): T
-  /** Where steps of one row and of several run different programs: the shape of both. */
+  /** Where they differ: the shape of each. `rows`: of the form for many. */
   forms?(shape: S, rows: number): Forms<S>
   /** Parts of the tuning that decide the order of a sum: the same in both forms, or answers would depend on the company. */
   readonly order?: readonly (keyof T & string)[]

@@ -2,6 +2,7 @@
 import { expect, it } from 'vitest'
 import { CAPABILITY_SETS, type Capabilities } from './gpu/capabilities.ts'
 import { kernels } from './index.ts'
+import type { Forms } from './kernel.ts'
 import type { MatmulTuning } from './lib/matmul.ts'
 import { formsOf, type KeptTuning, Tunings, tuningKey, versionOf } from './tuned.ts'
 
@@ -16,31 +17,33 @@ const tiled: MatmulTuning = { ...wide, TILE_ROWS: 8 }
 const versions = {
   one: versionOf(linear, forms.one, wide, caps),
   several: versionOf(linear, forms.several, tiled, caps),
+  many: versionOf(linear, forms.many, tiled, caps),
 }
 
-const taken = (kept: KeptTuning): { one: MatmulTuning; several: MatmulTuning } =>
+const found = { one: wide, several: tiled, many: tiled, versions }
+
+const taken = (kept: KeptTuning): Forms<MatmulTuning> =>
   new Tunings(caps, new Map([[key, kept]])).of(linear, shape)
 
 it('takes what was kept for the kernel and shape, wherever the step, the part and the table stand', () => {
-  const kept = { one: wide, several: tiled, versions }
-  expect(taken(kept)).toEqual({ one: wide, several: tiled })
-  const tunings = new Tunings(caps, new Map([[key, kept]]))
+  expect(taken(found)).toEqual({ one: wide, several: tiled, many: tiled })
+  const tunings = new Tunings(caps, new Map([[key, found]]))
   expect(tunings.of(linear, { ...shape, batch: 5, start: 32, total: 9999 }).one).toEqual(wide)
   expect(tunings.of(linear, { ...shape, rows: 64 })).toEqual(sound)
   expect([...tunings.asked.values()].map(({ isKept }) => isKept)).toEqual([true, false])
 })
 
 it.each<[string, KeptTuning]>([
-  ['the kernel has changed', { one: wide, several: tiled, versions: { ...versions, one: 'x' } }],
-  ['it is no declared tuning', { one: { ...wide, LANES: 5 }, several: tiled, versions }],
-  ['the device cannot run it', { one: { ...wide, SPLIT: 16 }, several: tiled, versions }],
+  ['the kernel has changed', { ...found, versions: { ...versions, many: 'x' } }],
+  ['it is no declared tuning', { ...found, one: { ...wide, LANES: 5 } }],
+  ['the device cannot run it', { ...found, one: { ...wide, SPLIT: 16 } }],
   [
     'the forms would sum in different orders',
     {
-      one: wide,
+      ...found,
       several: { LANES: 32, TILE_ROWS: 1, QUADS: 1, SPLIT: 4, SHUFFLE: 0 },
       versions: {
-        one: versions.one,
+        ...versions,
         several: versionOf(
           linear,
           forms.several,

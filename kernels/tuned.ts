@@ -5,12 +5,12 @@
 import { createHash } from 'node:crypto'
 import type { Capabilities } from './gpu/capabilities.ts'
 import { specialise } from './gpu/specialise.ts'
-import { type Forms, type Kernel, type Shape, type Tuning, tunings } from './kernel.ts'
+import { type Forms, type Kernel, mapForms, type Shape, type Tuning, tunings } from './kernel.ts'
 import { ROW_TILE } from './lib/matmul.ts'
 import { defaultTuning } from './tune.ts'
 
 export interface KeptTuning extends Forms<Tuning> {
-  /** `versionOf` both when they were measured. */
+  /** `versionOf` each when they were measured. */
   readonly versions: Forms<string>
 }
 
@@ -40,12 +40,12 @@ export function versionOf<S extends Shape, T extends Tuning>(
   return createHash('sha256').update(text).digest('hex').slice(0, 16)
 }
 
-/** The shapes that a kernel's programs are made for. `rows`: of the form for several. */
+/** The shapes that a kernel's programs are made for. `rows`: of the form for many. */
 export const formsOf = <S extends Shape, T extends Tuning>(
   kernel: Kernel<S, T>,
   shape: S,
   rows = ROW_TILE,
-): Forms<S> => kernel.forms?.(shape, rows) ?? { one: shape, several: shape }
+): Forms<S> => kernel.forms?.(shape, rows) ?? { one: shape, several: shape, many: shape }
 
 /** A kernel in a shape that a model runs it in. */
 export interface Asked {
@@ -75,10 +75,7 @@ export class Tunings {
     if (known) return known.forms as Forms<T>
     const kept = this.#keptFor(kernel, shape, key)
     const shapes = formsOf(kernel, shape)
-    const forms = kept ?? {
-      one: defaultTuning(kernel, shapes.one, this.#caps),
-      several: defaultTuning(kernel, shapes.several, this.#caps),
-    }
+    const forms = kept ?? mapForms(shapes, (one) => defaultTuning(kernel, one, this.#caps))
     const asked = { kernel: kernel as unknown as Kernel, shape, forms, isKept: kept !== null }
     this.asked.set(key, asked)
     return forms
@@ -92,11 +89,13 @@ export class Tunings {
     const kept = this.#kept.get(key)
     if (!kept) return null
     const shapes = formsOf(kernel, shape)
-    const one = this.#fitting(kernel, shapes.one, kept.one, kept.versions.one)
-    const several = this.#fitting(kernel, shapes.several, kept.several, kept.versions.several)
-    if (!one || !several) return null
-    const isAlike = (kernel.order ?? []).every((name) => one[name] === several[name])
-    return isAlike ? { one, several } : null
+    const { one, several, many } = mapForms(shapes, (of, form) =>
+      this.#fitting(kernel, of, kept[form], kept.versions[form]),
+    )
+    if (!one || !several || !many) return null
+    const order = kernel.order ?? []
+    const isAlike = order.every((name) => one[name] === several[name] && one[name] === many[name])
+    return isAlike ? { one, several, many } : null
   }
 
   /** The valid tuning that says the same; null where there is none or the kernel has changed. */

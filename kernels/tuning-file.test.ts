@@ -7,7 +7,12 @@ import { BASELINE } from './gpu/capabilities.ts'
 import { keepTunings, readTunings, tuningFile } from './tuning-file.ts'
 
 const adapter = { name: 'Made up 1.0', vendor: 'nobody', driver: 'gpu', caps: BASELINE } as const
-const kept = { one: { LANES: 8 }, several: { LANES: 32 }, versions: { one: 'a', several: 'b' } }
+const kept = {
+  one: { LANES: 8 },
+  several: { LANES: 32 },
+  many: { LANES: 32 },
+  versions: { one: 'a', several: 'b', many: 'c' },
+}
 let folder = ''
 
 beforeEach(() => {

@@ -11,14 +11,15 @@ type Adapter = Pick<Device, 'name' | 'vendor' | 'driver' | 'caps'>
 
 const tuning = z.record(z.string(), z.number())
 const schema = z.object({
-  format: z.literal(1),
+  format: z.literal(2),
   adapter: z.string(),
   kernels: z.record(
     z.string(),
     z.object({
       one: tuning,
       several: tuning,
-      versions: z.object({ one: z.string(), several: z.string() }),
+      many: tuning,
+      versions: z.object({ one: z.string(), several: z.string(), many: z.string() }),
     }),
   ),
 })
@@ -61,7 +62,7 @@ export function keepTunings(adapter: Adapter, found: ReadonlyMap<string, KeptTun
   const before = readTunings(adapter, () => undefined)
   const kernels = Object.fromEntries([...before, ...found])
   mkdirSync(dirname(file), { recursive: true })
-  const text = JSON.stringify({ format: 1, adapter: nameOf(adapter), kernels }, null, 1)
+  const text = JSON.stringify({ format: 2, adapter: nameOf(adapter), kernels }, null, 1)
   const partial = `${file}.${process.pid}`
   writeFileSync(partial, `${text}\n`)
   renameSync(partial, file)

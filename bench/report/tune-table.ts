@@ -1,5 +1,5 @@
 /** What the tuner found, a line a kernel and shape. */
-import type { Tuning } from '../../kernels/kernel.ts'
+import { FORMS, type Tuning } from '../../kernels/kernel.ts'
 import type { Tuned } from '../suites/tune.ts'
 import { table } from './table.ts'
 
@@ -10,13 +10,18 @@ const brief = (tuning: Tuning): string =>
 
 export const tuneTable = (rows: readonly Tuned[]): string =>
   table(
-    ['kernel and shape', 'tried', 'gain one', 'several', 'one row', 'several rows'],
+    [
+      'kernel and shape',
+      'tried',
+      ...FORMS.map((form) => `gain ${form}`),
+      'one row',
+      'several',
+      'many',
+    ],
     rows.map(({ key, candidates, gain, kept, now }) => [
       key,
       String(candidates),
-      gain.one.toFixed(2),
-      gain.several.toFixed(2),
-      kept ? brief(now.one) : 'default',
-      kept ? brief(now.several) : 'default',
+      ...FORMS.map((form) => gain[form].toFixed(2)),
+      ...FORMS.map((form) => (kept ? brief(now[form]) : 'default')),
     ]),
   )

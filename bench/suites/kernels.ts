@@ -53,13 +53,15 @@ const MOST_DISPATCHES = 4096
 /** The tuning the engine takes. */
 export function engineTuning(kernel: Kernel, shape: Shape, device: Device): Tuning {
   const kept = readTunings(device, () => undefined)
-  const { one, several } = new Tunings(device.caps, kept).of(kernel, shape)
+  const forms = new Tunings(device.caps, kept).of(kernel, shape)
   const valid = tunings(kernel, shape, device.caps)
   const fits = (tuning: Tuning): boolean =>
     valid.some((other) => Object.entries(tuning).every(([name, value]) => other[name] === value))
+  const { one, several } = formsOf(kernel, shape)
+  const rows = Number(shape.batch)
   // Many rows are not always many rows of a sequence: attention's tiles may have one each.
-  const isOne = shape.batch === formsOf(kernel, shape).one.batch
-  return !isOne && fits(several) ? several : one
+  const form = rows === one.batch ? 'one' : rows <= Number(several.batch) ? 'several' : 'many'
+  return fits(forms[form]) ? forms[form] : forms.one
 }
 
 /** What to time: the engine's tuning, or each valid one. */

@@ -107,7 +107,8 @@ async function tuningReads(): Promise<number[]> {
     const kept = {
       one: tuning,
       several: tuning,
-      versions: { one: '0123abcd', several: '0123abcd' },
+      many: tuning,
+      versions: { one: '0123abcd', several: '0123abcd', many: '0123abcd' },
     }
     const names = Array.from(
       { length: TUNINGS },

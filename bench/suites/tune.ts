@@ -5,7 +5,15 @@
 import type { Pipelines } from '../../kernels/gpu/pipeline.ts'
 import { Plan } from '../../kernels/gpu/plan.ts'
 import type { Device } from '../../kernels/index.ts'
-import { type Forms, type Kernel, type Shape, type Tuning, tunings } from '../../kernels/kernel.ts'
+import {
+  FORMS,
+  type Forms,
+  type Kernel,
+  mapForms,
+  type Shape,
+  type Tuning,
+  tunings,
+} from '../../kernels/kernel.ts'
 import { type KnownCase, knownCase } from '../../kernels/known-case.ts'
 import { compare, type Prepared, prepare } from '../../kernels/oracle.ts'
 import {
@@ -47,10 +55,10 @@ export interface Tuned {
   readonly kept: KeptTuning | null
 }
 
-/** What a winner must gain in one form or the other, at the median. */
+/** What a winner must gain in one of the forms, at the median. */
 const WORTH = 1.05
 
-/** Rows of the form for several: a chunk of a prompt. */
+/** Rows of the form for many: a chunk of a prompt. */
 const ROWS = 64
 /** Pages of attention: 512 tokens. */
 const PAGES = 32
@@ -74,48 +82,52 @@ export async function tuneKernel(
   const refused: string[] = []
   const shapes = formsOf(kernel, { ...shape, ...sizesToTime(shape) }, ROWS)
   const before = new Tunings(device.caps).of(kernel, shape)
-  const one = await timeAll(bench, kernel, shapes.one, before.one, refused)
-  const hasForms = kernel.forms !== undefined
-  const several = hasForms
-    ? await timeAll(bench, kernel, shapes.several, before.several, refused)
-    : one
-  const now = chooseForms(kernel, one, several)
-  const gain = {
-    one: gainOf(one, before.one, now.one),
-    several: gainOf(several, before.several, now.several),
+  const times = new Map<Shape, readonly Timed[]>()
+  for (const form of FORMS) {
+    const of = shapes[form]
+    if (!times.has(of)) times.set(of, await timeAll(bench, kernel, of, before[form], refused))
   }
-  const isWorth =
-    Math.max(gain.one, gain.several) >= WORTH && Math.min(gain.one, gain.several) > 0.98
+  const timed = mapForms(shapes, (of) => times.get(of)!)
+  const now = chooseForms(kernel, timed)
+  const gain = mapForms(timed, (of, form) => gainOf(of, before[form], now[form]))
+  const gains = Object.values(gain)
+  const isWorth = Math.max(...gains) >= WORTH && Math.min(...gains) > 0.98
   const stable = formsOf(kernel, shape)
-  const versions = {
-    one: versionOf(kernel, stable.one, now.one, device.caps),
-    several: versionOf(kernel, stable.several, now.several, device.caps),
-  }
-  const candidates = one.length + (hasForms ? several.length : 0)
+  const versions = mapForms(stable, (of, form) => versionOf(kernel, of, now[form], device.caps))
+  const candidates = [...times.values()].reduce((sum, { length }) => sum + length, 0)
   const kept = isWorth ? { ...now, versions } : null
   return { key, candidates, refused, before, now: isWorth ? now : before, gain, kept }
 }
 
-/** The pair, alike in what decides the order of sums, whose times beside the fastest of each form are smallest together. */
+/**
+ * The tunings, one a form, whose times beside the fastest of each form are smallest together: alike in what decides the
+ * order of sums, or the very same where the kernel has one form.
+ */
 export function chooseForms(
-  kernel: Pick<Kernel, 'order'>,
-  one: readonly Timed[],
-  several: readonly Timed[],
+  { order = [] }: Pick<Kernel, 'order'>,
+  timed: Forms<readonly Timed[]>,
 ): Forms<Tuning> {
-  const order = kernel.order ?? []
-  const fastest = (all: readonly Timed[]): number => Math.min(...all.map(({ median }) => median))
-  const [best, bestOfSeveral] = [fastest(one), fastest(several)]
-  let chosen: (Forms<Tuning> & { cost: number }) | null = null
-  for (const a of one) {
-    for (const b of several) {
-      if (order.some((name) => a.tuning[name] !== b.tuning[name])) continue
-      if (order.length === 0 && a !== b) continue
-      const cost = a.median / best + b.median / bestOfSeveral
-      if (!chosen || cost < chosen.cost) chosen = { one: a.tuning, several: b.tuning, cost }
+  const alike = ({ tuning }: Timed): string =>
+    JSON.stringify(order.length === 0 ? tuning : order.map((name) => tuning[name]))
+  const fastest = (all: readonly Timed[]): Timed | null =>
+    all.reduce<Timed | null>((best, one) => (best && best.median <= one.median ? best : one), null)
+  let chosen: { tunings: Forms<Tuning>; cost: number } | null = null
+  for (const key of new Set(timed.one.map(alike))) {
+    const [one, several, many] = FORMS.map((form) =>
+      fastest(timed[form].filter((each) => alike(each) === key)),
+    )
+    if (!one || !several || !many) continue
+    const best = { one, several, many }
+    const cost = FORMS.reduce(
+      (sum, form) => sum + best[form].median / fastest(timed[form])!.median,
+      0,
+    )
+    if (!chosen || cost < chosen.cost) {
+      chosen = { tunings: mapForms(best, ({ tuning }) => tuning), cost }
     }
   }
-  if (!chosen) throw new Error('No two tunings sum in one order.')
-  return { one: chosen.one, several: chosen.several }
+  if (!chosen) throw new Error('No tunings of all forms sum in one order.')
+  return chosen.tunings
 }
 
 /** The median of the ratios of pairs: the same round timed both. */

@@ -13,15 +13,16 @@ const dispatch = (label: string): Dispatch => ({
 })
 
 function decoder() {
-  const both = (kind: string) => ({
+  const all = (kind: string) => ({
     one: [dispatch(`${kind} 1`)],
     several: [dispatch(`${kind} n`)],
+    many: [dispatch(`${kind} N`)],
   })
   const [norm, qkv, attention, head] = [
     [dispatch('norm')],
-    both('qkv'),
-    both('attention'),
-    both('head'),
+    all('qkv'),
+    all('attention'),
+    all('head'),
   ]
   const apart = { one: [dispatch('apart 1')], several: [dispatch('apart n')] }
   const body: Stage[] = [
@@ -44,7 +45,7 @@ const LONG = { ...SHORT, longest: 2000 }
 test('compiles first what any step can be run in, then what makes most steps faster', () => {
   const { first, rest } = decoder().pipelines
   expect(labels(first)).toBe('norm,qkv n,attention 1,head 1,count,sample')
-  expect(labels(rest)).toBe('qkv 1,attention n,apart 1,apart n,head n,logprobs')
+  expect(labels(rest)).toBe('qkv 1,attention n,qkv N,apart 1,apart n,head n,head N,logprobs')
 })
 
 test('runs a step in what is compiled, and each better variant as soon as all of it is', () => {
@@ -64,6 +65,10 @@ test('runs a step in what is compiled, and each better variant as soon as all of
   expect(labels(dispatches.body(LONG).dispatches)).toBe('norm,qkv 1,apart 1')
   compiled('head n')
   expect(labels(dispatches.head(3))).toBe('norm,head n')
+  expect(labels(dispatches.head(5))).toBe('norm,head n')
+  compiled('head N')
+  expect(labels(dispatches.head(5))).toBe('norm,head N')
+  expect(labels(dispatches.head(4))).toBe('norm,head n')
 })
 
 test('tiles have one row until attention over several is compiled', () => {
@@ -75,6 +80,8 @@ test('tiles have one row until attention over several is compiled', () => {
   expect(dispatches.tileRows).toBe(ATTENTION_TILE)
   const prompt = { rows: 32, tiles: 4, tileRows: 8, longest: 32 }
   expect(labels(dispatches.body(prompt).dispatches)).toBe('norm,qkv n,attention n')
+  for (const one of rest) if (one.label === 'qkv N') dispatches.compiled(one)
+  expect(labels(dispatches.body(prompt).dispatches)).toBe('norm,qkv N,attention n')
 })
 
 test('tells the dispatches of a token as they are once all is compiled', () => {

@@ -3,15 +3,18 @@ import {
   ATTENTION_TILE,
   type Device,
   type Dispatch,
+  FORMS,
+  type Form,
   type Pipeline,
+  SEVERAL_ROWS,
   type Segment,
 } from '../../kernels/index.ts'
 import type { BatchSizes } from './batch.ts'
 import { spansApart } from './spans.ts'
 
-/** Tiles of one row or of several, for products and for attention. They differ in speed and in no bit. */
+/** Tiles of one row, of several or of many, for products and for attention. They differ in speed and in no bit. */
 export interface Variant {
-  readonly product: 'one' | 'several'
+  readonly product: Form
   readonly attention: 'one' | 'several'
   /** Spans of keys have workgroups of their own, and are joined after. */
   readonly isApart: boolean
@@ -20,9 +23,8 @@ export interface Variant {
 /** The dispatches of a stage of the graph; a part of a split matrix takes one each. */
 export type Stage = (variant: Variant) => readonly Dispatch[]
 
-const EITHER = ['one', 'several'] as const
-const VARIANTS = EITHER.flatMap((product) =>
-  EITHER.flatMap((attention) =>
+const VARIANTS = FORMS.flatMap((product) =>
+  (['one', 'several'] as const).flatMap((attention) =>
     [false, true].map((isApart): Variant => ({ product, attention, isApart })),
   ),
 )
@@ -31,7 +33,12 @@ const ALONE: Variant = { product: 'one', attention: 'one', isApart: false }
 const LEAST: Variant = { product: 'several', attention: 'one', isApart: false }
 const LEAST_IN_TILES: Variant = { ...LEAST, attention: 'several' }
 /** Compiled one after another, what makes most steps faster first. */
-const IN_TURN = [ALONE, LEAST_IN_TILES, ...VARIANTS]
+const IN_TURN = [
+  ALONE,
+  LEAST_IN_TILES,
+  { ...LEAST_IN_TILES, product: 'many' } as const,
+  ...VARIANTS,
+]
 
 /** What stands in for a variant until all of it is compiled, best first. The tiles of a step's rows are what they are. */
 const insteadOf = (wanted: Variant): Variant[] => [
@@ -99,7 +106,7 @@ export class DecoderDispatches {
   /** Final norm and head over the rows that `headSource` names. */
   head(picks: number): readonly Dispatch[] {
     const wanted: Variant = { ...ALONE, product: this.#product(picks) }
-    return this.#inBest(this.#head, [wanted, ALONE]).dispatches
+    return this.#inBest(this.#head, [wanted, { ...ALONE, product: 'several' }, ALONE]).dispatches
   }
 
   /** Dispatches of a token alone, once all pipelines are compiled. */
@@ -143,6 +150,6 @@ export class DecoderDispatches {
   }
 
   #product(rows: number): Variant['product'] {
-    return rows > this.#few ? 'several' : 'one'
+    return rows > SEVERAL_ROWS ? 'many' : rows > this.#few ? 'several' : 'one'
   }
 }

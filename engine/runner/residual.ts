@@ -77,7 +77,7 @@ export class Residual {
     const norm = await this.#stages.normLeft(reader.norm, { columns, eps, next }, { x, next: y })
     const given = next === 'int8' ? { x: next, eps } : { eps }
     const isDone = end !== null && isFolded(end, reader)
-    return [[isDone ? onlySeveral(norm) : norm], new LeftRows(y, given)]
+    return [[isDone ? butAlone(norm) : norm], new LeftRows(y, given)]
   }
 
   /** A block's last products onto the residual, through a norm where there is one. */
@@ -125,8 +125,8 @@ export class Residual {
   }
 }
 
-/** In steps of few rows the product before has done it. */
-const onlySeveral =
+/** In tiles of one row the product before has done it. */
+const butAlone =
   (stage: Stage): Stage =>
   (variant) =>
-    variant.product === 'several' ? stage(variant) : []
+    variant.product === 'one' ? [] : stage(variant)

@@ -1,6 +1,8 @@
 /** The building blocks of the graph: a kernel over buffers → a stage, in the tiles that steps of few and many rows take. */
 import {
   type Dispatch,
+  type Form,
+  type Forms,
   formsOf,
   type Kernel,
   kernels,
@@ -26,6 +28,13 @@ export interface Output {
   readonly cap: number
 }
 export const PLAIN_OUTPUT: Output = { output: 'plain', factor: 1, cap: 0 }
+
+/** One after another, as creations under error scopes are. */
+const inForms = async (of: (form: Form) => Promise<Dispatch[]>): Promise<Forms<Dispatch[]>> => ({
+  one: await of('one'),
+  several: await of('several'),
+  many: await of('many'),
+})
 
 export class Stages {
   readonly #recorder: Recorder
@@ -61,9 +70,7 @@ export class Stages {
     shape: S,
     buffers: Buffers,
   ): Promise<Stage> {
-    const inForm = async (form: 'one' | 'several') => [
-      await this.#inForm(kernel, shape, form, buffers),
-    ]
+    const inForm = async (form: Form) => [await this.#inForm(kernel, shape, form, buffers)]
     const by = { one: await inForm('one'), several: await inForm('several') }
     return ({ attention }) => by[attention]
   }
@@ -75,11 +82,11 @@ export class Stages {
     shapeOf: (part: MatmulShape) => S,
     buffers: { readonly x: Rows } & Readonly<Record<string, GPUBuffer | Rows>>,
   ): Promise<Stage> {
-    const inForm = (form: 'one' | 'several'): Promise<Dispatch[]> =>
+    const by = await inForms((form) =>
       this.#parts(matrix, buffers, (part, bound) =>
         this.#inForm(kernel, shapeOf(part), form, bound),
-      )
-    const by = { one: await inForm('one'), several: await inForm('several') }
+      ),
+    )
     return ({ product }) => by[product]
   }
 
@@ -104,7 +111,7 @@ export class Stages {
   #inForm<S extends Shape, T extends Tuning>(
     kernel: Kernel<S, T>,
     shape: S,
-    form: 'one' | 'several',
+    form: Form,
     buffers: Buffers,
   ): Promise<Dispatch> {
     const tuning = this.#tunings.of(kernel, shape)[form]
@@ -133,17 +140,20 @@ export class Stages {
   ): Promise<Stage> {
     const total = matrix.rows
     const linear = { add: 1, stride: roundUp(total, 32), total, ...output }
-    const by = {
-      one: await this.#parts(matrix, { x, y, weight, next }, (part, bound) => {
-        // Both forms must sum in one order: the tunings of one kernel are known to.
+    const folded = (): Promise<Dispatch[]> =>
+      this.#parts(matrix, { x, y, weight, next }, (part, bound) => {
+        // All forms must sum in one order: the tunings of one kernel are known to.
         const { one } = this.#tunings.of(kernels.linear, { ...part, ...linear })
         const shape = { ...part, total, next: type, ...output }
         return this.#recorder.record(kernels.linearNorm, shape, one, bound)
-      }),
-      several: await this.#parts(matrix, { x, y }, (part, bound) =>
-        this.#inForm(kernels.linear, { ...part, ...linear }, 'several', bound),
-      ),
-    }
+      })
+    const by = await inForms((form) =>
+      form === 'one'
+        ? folded()
+        : this.#parts(matrix, { x, y }, (part, bound) =>
+            this.#inForm(kernels.linear, { ...part, ...linear }, form, bound),
+          ),
+    )
     return ({ product }) => by[product]
   }
 

@@ -1,13 +1,14 @@
 // The product of matmul.wgsl with activations of eight bits: sums of a block of 32 columns are integers, exact in any order;
 // blocks are scaled and added in f32, in the order of matmul.wgsl.
 //   x [rows, KB, 8] (four columns, beside), see the fragment that reads it; W through its format, affine
+const PART = TILE_ROWS;
 fn matmul(lane: Lane) {
   let item = first_item_of(lane);
   let row_block = row_block_of(item);
   let first_row = lane.group.y * TILE_ROWS;
   const BLOCKS = (KB + SPLIT - 1u) / SPLIT;
   let start = lane.local.y * BLOCKS;
-  var acc: array<vec4f, TILE>;
+  var acc: Sums;
   // No constant to a compiler, which unrolls short loops whole and takes seconds for it; uniform, since shuffles need that.
   let opaque = x_first() >> 31u;
   for (var i = 0u; i < BLOCKS + opaque; i++) {
@@ -33,5 +34,6 @@ fn matmul(lane: Lane) {
       acc[m] += select(vec4f(0.0), value, start + i < KB);
     }
   }
-  store_tile(&acc, lane, opaque);
+  keep_sums(&acc, 0u, lane);
+  store_tile(lane, opaque);
 }

@@ -46,7 +46,7 @@ const FACTORS = {
     one: { wgsl: new URL('./factor-squares-int8.wgsl', import.meta.url) },
     several: { wgsl: new URL('./factor-left-int8.wgsl', import.meta.url) },
   },
-} as const satisfies Record<string, Forms<Fragment>>
+} as const
 const CORE: Fragment = { wgsl: new URL('./matmul.wgsl', import.meta.url) }
 const END: Fragment = { wgsl: new URL('./matmul-end.wgsl', import.meta.url) }
 const DIRECT: Fragment = { wgsl: new URL('./x-direct.wgsl', import.meta.url) }
@@ -63,10 +63,12 @@ const SHUFFLED: Fragment = {
 
 /** Most activation rows of a tile: buffers go on to a multiple of it. */
 export const ROW_TILE = 8
+/** Most activation rows of the form for several. */
+export const SEVERAL_ROWS = 4
 
 export const matmulTune = {
   LANES: [8, 32],
-  TILE_ROWS: [1, 4, ROW_TILE],
+  TILE_ROWS: [1, SEVERAL_ROWS, ROW_TILE],
   QUADS: [1, 2],
   SPLIT: [1, 16, 4],
   SHUFFLE: [1, 0],
@@ -76,24 +78,27 @@ export const matmulTune = {
 export const matmulOrder = ['SPLIT'] as const
 
 /**
- * Tiles of a product over one row, or over several. On a CPU adapter an invocation sums whole rows and activations go
- * round by shuffles; on a GPU the columns are cut into runs, so that more invocations work at once. `SPLIT` does not
+ * Tiles of a product over one row, over several or over many. On a CPU adapter an invocation sums whole rows and activations
+ * go round by shuffles; on a GPU the columns are cut into runs, so that more invocations work at once. `SPLIT` does not
  * depend on `batch`: it decides the order of the sum.
  */
 export function soundMatmul(shape: MatmulShape, caps: Capabilities): MatmulTuning {
   const { batch, format, x } = shape
   const split = caps.software ? 1 : 16
   const shuffle = split === 1 && caps.subgroupMin >= 8 ? 1 : 0
-  const several = caps.software ? 4 : ROW_TILE
+  // On a CPU, eight rows pay where shuffles read them together; activations of eight bits are few to read as it is.
+  const isTall = !caps.software || (batch > SEVERAL_ROWS && shuffle === 1 && x !== 'int8')
   // Integers are unpacked once per tile: there is time to spare for a second quad. Of floats its loads are in the way.
-  const isWide = shuffle === 1 && batch > 1 && x !== 'int8' && formatOf(format).integers
-  const rows = batch === 1 ? 1 : several
+  const isWide = !isTall && shuffle === 1 && x !== 'int8' && formatOf(format).integers
+  if (batch === 1) return { LANES: 8, SPLIT: split, SHUFFLE: shuffle, QUADS: 1, TILE_ROWS: 1 }
+  const rows = isTall ? ROW_TILE : SEVERAL_ROWS
   return { LANES: 8, SPLIT: split, SHUFFLE: shuffle, QUADS: isWide ? 2 : 1, TILE_ROWS: rows }
 }
 
 export const matmulForms = <S extends MatmulShape>(shape: S, rows: number): Forms<S> => ({
   one: { ...shape, batch: 1 },
-  several: { ...shape, batch: rows },
+  several: { ...shape, batch: SEVERAL_ROWS },
+  many: { ...shape, batch: rows },
 })
 
 export function validMatmul(shape: MatmulShape, tuning: MatmulTuning, caps: Capabilities): boolean {
@@ -103,8 +108,6 @@ export function validMatmul(shape: MatmulShape, tuning: MatmulTuning, caps: Capa
   if (LANES * SPLIT > Math.min(128, caps.maxInvocations)) return false
   if (SPLIT > 1 && ((LANES === 8 && SPLIT === 4) || TILE_ROWS === 4)) return false
   if (QUADS > 1 && (TILE_ROWS === 1 || LANES > 8 || shape.x === 'int8')) return false
-  // More sums than a CPU has registers, and seconds to compile.
-  if (QUADS > 1 && TILE_ROWS > 4 && caps.software) return false
   if (SPLIT * LANES * QUADS * TILE_ROWS * 16 > caps.maxWorkgroupBytes) return false
   return shape.batch === 1 ? TILE_ROWS === 1 : true
 }

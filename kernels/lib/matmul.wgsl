@@ -4,53 +4,85 @@
 // The columns are cut into SPLIT runs, added in order, and inside a run summed block by block: the same order for every
 // tile, so an answer does not depend on the batch. Every product that is added is an explicit fma, so that no compiler may
 // round it one way here and another there.
+// A tile's rows are added up in parts of up to four, each in variables of its own: compilers keep no larger arrays in registers.
+
+// Rows whose activations are held together; of one row a block at once, of four a run.
+const PART = min(TILE_ROWS, 4u);
+
+fn add_run(runs: ptr<function, array<Run, QUADS>>, r: u32, held: Held, total: ptr<function, Sums>, sum: ptr<function, ColumnSum>, lane: Lane) {
+  for (var h = 0u; h < 2u; h++) {
+    var v: array<vec4f, PART>;
+    for (var m = 0u; m < PART; m++) {
+      v[m] = x_take(held, m, r, h, lane);
+      x_sum_taken(sum, m, h, v[m]);
+    }
+    for (var c = 0u; c < 4u; c++) {
+      for (var q = 0u; q < QUADS; q++) {
+        let rows = rows_at((*runs)[q], h * 4u + c);
+        for (var m = 0u; m < PART; m++) {
+          (*total)[q * PART + m] = fma(rows, vec4f(v[m][c]), (*total)[q * PART + m]);
+        }
+      }
+    }
+  }
+}
+
+fn add_block(affines: Affines, q: u32, total: ptr<function, Sums>, sum: ColumnSum, acc: ptr<function, Sums>, isIn: bool, lane: Lane) {
+  for (var m = 0u; m < PART; m++) {
+    let value = scaled(affines, (*total)[q * PART + m], x_sum_of(sum, m, lane));
+    (*acc)[q * PART + m] += select(vec4f(0.0), value, isIn);
+  }
+}
+
 fn matmul(lane: Lane) {
   let first_item = first_item_of(lane);
-  let first_row = lane.group.y * TILE_ROWS;
+  let row = lane.group.y * TILE_ROWS;
   const BLOCKS = (KB + SPLIT - 1u) / SPLIT;
   let start = lane.local.y * BLOCKS;
-  var acc: array<vec4f, TILE>;
+  var acc: Sums;
+  var acc_4: Sums; // of rows 4 to 7 of the tile, as all that is called so
   // No constant to a compiler, which unrolls short loops whole and takes seconds for it; uniform, since shuffles need that.
   let opaque = select(0u, 1u, x_first() > 3.0e38);
   // Sixteen loads and more at once do not fit the registers of a CPU adapter.
-  let runs = 4u + select(0u, opaque, UNITS > 8u && TILE_ROWS == 1u);
+  let end = 4u + select(0u, opaque, UNITS > 8u && TILE_ROWS == 1u);
   for (var i = 0u; i < BLOCKS + opaque; i++) {
     let b = min(start + i, KB - 1u);
-    var held: array<Held, TILE_ROWS>;
-    for (var m = 0u; m < TILE_ROWS; m++) { held[m] = x_hold((first_row + m) * X_ROW + b * 8u, lane); }
+    let isIn = SPLIT == 1u || start + i < KB;
     // Zeroed in words: on lavapipe (Mesa 25.0) a variable without an initialiser keeps the last round's value.
-    var total = array<vec4f, TILE>();
-    var sum = array<f32, TILE_ROWS>();
-    for (var r = 0u; r < runs; r++) {
-      var run: array<Run, QUADS>;
+    var total = Sums();
+    var total_4 = Sums();
+    var sum = ColumnSum();
+    var sum_4 = ColumnSum();
+    var held = Held();
+    if (PART == 1u) {
+      held = x_hold(row, b, 0u, lane);
+      x_sum_held(&sum, held);
+    }
+    for (var r = 0u; r < end; r++) {
+      var runs: array<Run, QUADS>;
       for (var q = 0u; q < QUADS; q++) {
         let item = first_item + q * LANES;
-        run[q] = load_run(row_block_of(item), b, r, item % 8u);
+        runs[q] = load_run(row_block_of(item), b, r, item % 8u);
       }
-      for (var h = 0u; h < 2u; h++) {
-        var v: array<vec4f, TILE_ROWS>;
-        for (var m = 0u; m < TILE_ROWS; m++) {
-          v[m] = x_take(held[m], r * 2u + h, lane);
-          sum[m] += (v[m].x + v[m].y) + (v[m].z + v[m].w);
-        }
-        for (var c = 0u; c < 4u; c++) {
-          for (var q = 0u; q < QUADS; q++) {
-            let rows = rows_at(run[q], h * 4u + c);
-            for (var m = 0u; m < TILE_ROWS; m++) {
-              total[q * TILE_ROWS + m] = fma(rows, vec4f(v[m][c]), total[q * TILE_ROWS + m]);
-            }
-          }
-        }
+      if (PART > 1u) {
+        held = x_hold(row, b, r, lane);
+        x_sum_held(&sum, held);
+      }
+      add_run(&runs, r, held, &total, &sum, lane);
+      if (TILE_ROWS > 4u) {
+        let held_4 = x_hold(row + 4u, b, r, lane);
+        x_sum_held(&sum_4, held_4);
+        add_run(&runs, r, held_4, &total_4, &sum_4, lane);
       }
     }
     for (var q = 0u; q < QUADS; q++) {
       let item = first_item + q * LANES;
       let affines = load_affines(row_block_of(item), b, item % 8u);
-      for (var m = 0u; m < TILE_ROWS; m++) {
-        let value = scaled(affines, total[q * TILE_ROWS + m], sum[m]);
-        acc[q * TILE_ROWS + m] += select(vec4f(0.0), value, start + i < KB);
-      }
+      add_block(affines, q, &total, sum, &acc, isIn, lane);
+      if (TILE_ROWS > 4u) { add_block(affines, q, &total_4, sum_4, &acc_4, isIn, lane); }
     }
   }
-  store_tile(&acc, lane, opaque);
+  keep_sums(&acc, 0u, lane);
+  if (TILE_ROWS > 4u) { keep_sums(&acc_4, 4u, lane); }
+  store_tile(lane, opaque);
 }

@@ -137,15 +137,11 @@ export const attention: Kernel<AttentionShape, AttentionTuning> = defineKernel<
   tune: { QUERIES: [8, 7, 6, 5, 4, 3, 2, 1], KEYS: [4], SPLIT: [1, 8], SHUFFLE: [1, 0] },
   order: ['KEYS', 'SPLIT', 'SHUFFLE'],
   sound: soundAttention,
-  forms: (one, rows) => ({
-    one: { ...one, batch: 1, tiles: 1, tileRows: 1 },
-    several: {
-      ...one,
-      batch: rows,
-      tiles: Math.ceil(rows / ATTENTION_TILE),
-      tileRows: ATTENTION_TILE,
-    },
-  }),
+  forms(one, rows) {
+    const tiles = Math.ceil(rows / ATTENTION_TILE)
+    const several = { ...one, batch: rows, tiles, tileRows: ATTENTION_TILE }
+    return { one: { ...one, batch: 1, tiles: 1, tileRows: 1 }, several, many: several }
+  },
   valid(one, { QUERIES, KEYS, SPLIT, SHUFFLE }, caps) {
     // Without shuffles the state of an octet lies in shared memory, and compilers take long over it.
     const most = SHUFFLE === 1 ? 8 : 4
