@@ -37,7 +37,7 @@ const ARROWS: Record<string, readonly string[]> = {
 
 /** Folder → the files by which other folders come in. `tokenizer` is small: its files are its gate. `bench` may go deeper. */
 const GATES: Record<string, RegExp> = {
-  kernels: /^kernels\/(index|errors)\.ts$/,
+  kernels: /^kernels\/(index|errors|sample-settings)\.ts$/,
   tokenizer: /^tokenizer\/[^/]+\.ts$/,
   engine: /^engine\/(index|api|errors|hub\/index)\.ts$/,
   server: /^server\/(index|start)\.ts$/,

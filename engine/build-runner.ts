@@ -8,6 +8,7 @@ import {
   Tunings,
 } from '../kernels/index.ts'
 import type { LoadOptions } from './api.ts'
+import type { AllLoadOptions } from './load-model.ts'
 import type { ModelFiles } from './model-files.ts'
 import type { DecoderConfig } from './models/config.ts'
 import {
@@ -16,6 +17,7 @@ import {
   type ModelBuffers,
   type SequenceBuffers,
 } from './runner/buffers.ts'
+import { CompilingBeside } from './runner/compiling-beside.ts'
 import { Decoder } from './runner/decoder.ts'
 import type { DecoderParts } from './runner/decoder-parts.ts'
 import type { DecoderDispatches } from './runner/dispatches.ts'
@@ -36,7 +38,7 @@ export async function buildRunner(
   files: ModelFiles,
   draft: ModelFiles | null,
   planned: Sizes,
-  options: LoadOptions,
+  options: AllLoadOptions,
   mayShrink: boolean,
 ): Promise<{ runner: Runner; sizes: Sizes; tunings: Tunings; rest: Promise<void> }> {
   const pipelines = new Pipelines(device)
@@ -149,7 +151,7 @@ async function record(
   device: Device,
   pipelines: Pipelines,
   parts: DecoderParts,
-  { signal, onProgress }: LoadOptions,
+  { signal, onProgress, isFirstOfProcess = false }: AllLoadOptions,
 ): Promise<{ dispatches: DecoderDispatches; rest: Promise<void> }> {
   // Drivers compile when a pipeline first runs: that is part of the work, so it counts as much.
   let done = 0
@@ -158,14 +160,23 @@ async function record(
     signal?.throwIfAborted()
     onProgress?.({ phase: 'pipelines', done, total })
   }
-  const dispatches = await new Decoder(device, pipelines, parts).record((compiled, count) => {
-    done = compiled
-    total = 2 * count
-    report()
-  })
-  const { rest } = await warmUp(device, dispatches, parts.buffers, parts.sequences, () => {
-    done = Math.min(done + 1, total)
-    report()
-  })
-  return { dispatches, rest }
+  const beside = new CompilingBeside(device)
+  try {
+    const dispatches = await new Decoder(device, pipelines, parts).record((compiled, count) => {
+      // By now this thread has nothing to do but to wait.
+      if (isFirstOfProcess) beside.open()
+      done = compiled
+      total = 2 * count
+      report()
+    })
+    const { buffers, sequences } = parts
+    const { rest } = await warmUp(device, dispatches, buffers, sequences, beside, () => {
+      done = Math.min(done + 1, total)
+      report()
+    })
+    return { dispatches, rest: rest.finally(() => beside.close()) }
+  } catch (error) {
+    await beside.close()
+    throw error
+  }
 }

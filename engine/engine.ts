@@ -45,9 +45,11 @@ export class Engine {
     options: LoadOptions & { device?: DeviceTestOptions } = {},
   ): Promise<Engine> {
     await checkTemplateFile(options.chatTemplate)
-    const host = await HostSide.load(model, options)
+    const { chatTemplate } = options
+    const read = (folder: string) => loadText(folder, chatTemplate)
+    const [host, text] = await HostSide.load(model, options, read)
     try {
-      return new Engine(host, await loadText(host.facts.info.path, options.chatTemplate))
+      return new Engine(host, text)
     } catch (error) {
       await host.close()
       throw error

@@ -1,5 +1,5 @@
 /** Errors of the layers below, told as EngineErrors. */
-import { GpuError } from '../kernels/index.ts'
+import { GpuError } from '../kernels/errors.ts'
 import { EngineError } from './errors.ts'
 
 /** An EngineError with the same message; what is one already passes through. */

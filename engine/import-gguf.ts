@@ -59,13 +59,7 @@ const TOKENIZER_FILES = new Set([
   ...['chat_template.json', 'special_tokens_map.json', 'generation_config.json'],
 ])
 
-/**
- * Writes the model in a GGUF file (a split one is named by any of its parts) as a folder of safetensors, config and
- * tokenizer. Weights keep their numbers where a type is affine in runs of 32, which most are; others take 8 bits, and a
- * warning says which.
- * @throws EngineError('bad_request') where the target is there already, or is no place for a model; EngineError('model')
- *   for a file that is damaged or not read; EngineError('aborted')
- */
+/** See conversions.ts. */
 export async function importGguf(
   path: string,
   options: ImportGgufOptions = {},

@@ -12,18 +12,9 @@
  * @module
  */
 export type * from './api.ts'
+export { importGguf, quantizeModel } from './conversions.ts'
 export { Engine } from './engine.ts'
 export { EngineError, type ErrorCode } from './errors.ts'
-export {
-  type ImportedGguf,
-  type ImportGgufOptions,
-  type ImportProgress,
-  importGguf,
-} from './import-gguf.ts'
+export type { ImportedGguf, ImportGgufOptions, ImportProgress } from './import-gguf.ts'
 export type { LogitsResult } from './logits.ts'
-export {
-  type QuantizedModel,
-  type QuantizeModelOptions,
-  type QuantizeProgress,
-  quantizeModel,
-} from './quantize-model.ts'
+export type { QuantizedModel, QuantizeModelOptions, QuantizeProgress } from './quantize-model.ts'

@@ -43,7 +43,13 @@ export interface DeviceTestOptions {
   inThread?: boolean
 }
 
-export type AllLoadOptions = LoadOptions & { device?: DeviceTestOptions }
+export interface AllLoadOptions extends LoadOptions {
+  device?: DeviceTestOptions
+  /** Its process loads nothing before: the driver may have everything to compile, and what that takes is made ready. */
+  isFirstOfProcess?: boolean
+  /** Hears where the model lies, before anything of it is loaded. */
+  onFound?: (folder: string) => void
+}
 
 /** Tokens that a draft model drafts when nobody says. */
 const DRAFTS = 4
@@ -58,9 +64,10 @@ export async function loadModel(
     const files = await findModel(model ?? DEFAULT_MODEL, options)
     const draft = options.draft === undefined ? null : await findDraft(files, options)
     options.signal?.throwIfAborted()
+    options.onFound?.(files.folder)
     const { sizes, ...open } = await openOnGpu(files, draft, options, null)
     // Later openings are nobody's to watch or to cancel.
-    const { signal: _, onProgress: __, ...later } = options
+    const { signal: _, onProgress: __, isFirstOfProcess: ___, ...later } = options
     return {
       open,
       config: files.config,

@@ -47,11 +47,7 @@ const NOT_COPIED = new Set([
 ])
 const WRITTEN_ANEW = new Set(['config.json', 'model.safetensors.index.json', 'illuminator.json'])
 
-/**
- * Writes `source`, a folder or an id, quantized into the folder `target`, with its tokenizer and whatever else there is.
- * `Engine.load(target)` then gives the very numbers of `Engine.load(source, { quantize })` on the same adapter.
- * @throws EngineError('bad_request') where `target` is there already, or `source` is quantized already; else as `load`
- */
+/** See conversions.ts. */
 export async function quantizeModel(
   source: string,
   target: string,

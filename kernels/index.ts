@@ -73,14 +73,12 @@ export { type MatmulShape, type MatmulTuning, ROW_TILE, SEVERAL_ROWS } from './l
 export { partialFloats, SPAN, spansOf } from './lib/spans.ts'
 export { ATTENTION_TILE } from './ops/attention.ts'
 export { LATEST } from './ops/embed.ts'
-export { DETAIL_WORDS, MOST_ALTERNATIVES } from './ops/logprobs.ts'
+export { DETAIL_WORDS } from './ops/logprobs.ts'
 export { quantizedFormat } from './ops/quantize.ts'
 export { MOST_WEIGHT } from './ops/quantize-oracle.ts'
 export { packSettings, SETTINGS_BYTES } from './ops/sample.ts'
 export {
   chooseToken,
-  PLAIN as PLAIN_SAMPLING,
-  type SampleSettings,
   seenLogit,
 } from './ops/sample-oracle.ts'
 export { defaultTuning } from './tune.ts'

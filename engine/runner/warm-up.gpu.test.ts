@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import { Device, GpuError } from '../../kernels/index.ts'
 import { type RandomLlama, writeRandomLlama } from '../../test/random-llama.ts'
 import { Engine } from '../engine.ts'
+import { loadModel } from '../load-model.ts'
 import { removeFolder } from '../weights/fixture.ts'
 
 process.env.MESA_SHADER_CACHE_DISABLE = 'true'
@@ -65,6 +66,14 @@ describe('a second device', () => {
   ])('is lost %s: the same tokens, and no restart', async (_, ms) => {
     opens((device) => setTimeout(() => device.gpu.destroy(), ms))
     expect(await answers()).toEqual(quiet)
+  })
+
+  test('is lost at once where it was opened ahead of need: the first compiles all', async () => {
+    opens((device) => device.gpu.destroy())
+    const { open } = await loadModel(model.folder, { isFirstOfProcess: true })
+    await open.rest
+    expect(open.device.failure).toBeNull()
+    open.device.close()
   })
 
   test('cannot be opened: the first compiles all', async () => {

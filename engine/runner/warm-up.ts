@@ -6,19 +6,19 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import {
   type Device,
   type Dispatch,
-  GpuError,
   packSettings,
   replay,
   SETTINGS_BYTES,
-  SecondDevice,
 } from '../../kernels/index.ts'
 import { GREEDY } from '../sampling/sampling.ts'
 import type { ModelBuffers, SequenceBuffers } from './buffers.ts'
+import type { CompilingBeside } from './compiling-beside.ts'
 import type { DecoderDispatches } from './dispatches.ts'
 import { passed } from './wait.ts'
 
-/** A first run that takes longer is compiled, not found in a cache, ms. */
+/** A first run that takes longer is compiled, not found in a cache, ms; and where a wrong guess costs little. */
 const COMPILED = 100
+const PERHAPS_COMPILED = 20
 
 /**
  * What it leaves in page 0 nobody finds. Throws GpuError.
@@ -29,6 +29,7 @@ export async function warmUp(
   dispatches: DecoderDispatches,
   buffers: ModelBuffers,
   sequences: SequenceBuffers,
+  beside: CompilingBeside,
   onPipeline: () => void,
 ): Promise<{ rest: Promise<void> }> {
   const { memory } = device
@@ -55,17 +56,20 @@ export async function warmUp(
     onPipeline()
   }
   const { first, rest } = dispatches.pipelines
-  const isBeside = await runAll(device, first, () => run([]), runOne)
-  for (const dispatch of first) dispatches.compiled(dispatch)
-  if (isBeside) rest.forEach(onPipeline)
-  else {
-    for (const dispatch of rest) {
-      await runOne(dispatch)
-      dispatches.compiled(dispatch)
-    }
-  }
   const onFound = (dispatch: Dispatch): void => dispatches.compiled(dispatch)
-  const compiled = isBeside ? compileBeside(device, [...rest], onFound) : Promise.resolve()
+  let isBeside = await runAll(beside, first, () => run([]), runOne)
+  first.forEach(onFound)
+  const left = [...rest]
+  // A process that ended early has left some of them to be compiled.
+  while (!isBeside && left.length > 0) {
+    const dispatch = left.shift() as Dispatch
+    const done = runOne(dispatch)
+    isBeside = beside.helps && (await isCompiling(done, COMPILED))
+    await done
+    onFound(dispatch)
+  }
+  left.forEach(onPipeline)
+  const compiled = isBeside ? beside.compile(left, onFound) : Promise.resolve()
   const whole = compiled.then(() => {
     // What the second device could not do, the first does when it comes to it.
     rest.forEach(onFound)
@@ -91,7 +95,7 @@ export function beginClearing(device: Device, models: readonly ModelBuffers[]): 
  * @returns whether it did
  */
 async function runAll(
-  device: Device,
+  beside: CompilingBeside,
   dispatches: readonly Dispatch[],
   idle: () => Promise<void>,
   run: (dispatch: Dispatch) => Promise<void>,
@@ -100,47 +104,27 @@ async function runAll(
   const left = [...dispatches].sort((a, b) => length(b) - length(a))
   const found: Dispatch[] = []
   let second: Promise<void> | null = null
+  const compile = (): void => {
+    second = beside.compile(left, (dispatch) => found.push(dispatch))
+    // It is awaited below; until then its failure is nobody's.
+    second.catch(() => undefined)
+  }
+  let isSlow = false
   // What was begun before, clearing for one, is no pipeline's time.
   await idle()
   for (let one = left.shift(); one; one = left.shift()) {
     const done = run(one)
-    if (!second && left.length > 1 && SecondDevice.helps(device) && (await isCompiling(done))) {
-      second = compileBeside(device, left, (dispatch) => found.push(dispatch))
-      // It is awaited below; until then its failure is nobody's.
-      second.catch(() => undefined)
+    if (!isSlow && left.length > 1 && beside.helps) {
+      isSlow = await isCompiling(done, beside.isOpen ? PERHAPS_COMPILED : COMPILED)
+      if (isSlow) compile()
+      else await beside.close()
     }
     await done
   }
   await second
   for (const dispatch of [...found, ...left]) await run(dispatch)
-  return second !== null
+  return isSlow
 }
 
-const isCompiling = (done: Promise<void>): Promise<boolean> =>
-  Promise.race([done.then(() => false), sleep(COMPILED, true, { ref: false })])
-
-/**
- * Takes from `left` what a second device compiles, and says so of what the first will find in the driver's cache. What the
- * second cannot do, for want of memory say, is left.
- */
-async function compileBeside(
-  device: Device,
-  left: Dispatch[],
-  onFound: (dispatch: Dispatch) => void,
-): Promise<void> {
-  let second: SecondDevice | null = null
-  let one: Dispatch | undefined
-  try {
-    second = await SecondDevice.open(device)
-    for (one = left.shift(); one && device.open; one = left.shift()) {
-      await second.submit(one.pipeline.source)
-      await passed(second.device, second.mark)
-      onFound(one)
-    }
-  } catch (error) {
-    if (!(error instanceof GpuError)) throw error
-    if (one) left.push(one)
-  } finally {
-    second?.close()
-  }
-}
+const isCompiling = (done: Promise<void>, ms: number): Promise<boolean> =>
+  Promise.race([done.then(() => false), sleep(ms, true, { ref: false })])

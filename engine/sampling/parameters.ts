@@ -1,5 +1,5 @@
 /** Checks what a caller asked for and fills in defaults; every refusal names the parameter. */
-import { MOST_ALTERNATIVES } from '../../kernels/index.ts'
+import { MOST_ALTERNATIVES } from '../../kernels/sample-settings.ts'
 import type { GenerateOptions, Priority } from '../api.ts'
 import { EngineError } from '../errors.ts'
 import { checkIds } from '../ids.ts'

@@ -1,5 +1,5 @@
 /** How one request's tokens are chosen, ready for the GPU: settings, a bias and a mask over the vocabulary, what is told of each. */
-import { PLAIN_SAMPLING, type SampleSettings } from '../../kernels/index.ts'
+import { PLAIN, type SampleSettings } from '../../kernels/sample-settings.ts'
 import { ListMask, type TokenMask } from './token-mask.ts'
 
 /** What a request asks for, as plain data. */
@@ -38,7 +38,7 @@ export function samplingFrom(spec: SamplingSpec, vocabulary: number): Sampling {
 
 /** The most likely token, whatever came before. */
 export const GREEDY_SPEC: SamplingSpec = {
-  settings: { ...PLAIN_SAMPLING, temperature: 0 },
+  settings: { ...PLAIN, temperature: 0 },
   bias: null,
   allowed: null,
   logprobs: null,

@@ -1,17 +1,16 @@
 /** The caller's side of the port: starts the worker, loads, submits, and hands what comes back to whoever waits for it. */
 import { extname } from 'node:path'
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
-import type { EngineStats } from '../api.ts'
+import type { EngineStats, LoadOptions } from '../api.ts'
 import { EngineError } from '../errors.ts'
-import type { AllLoadOptions } from '../load-model.ts'
 import type { LogprobDetail } from '../runner/outcomes.ts'
 import type { Ending } from '../schedule/request.ts'
-import { serveLoop } from './loop-side.ts'
 import type {
   FromLoop,
   LoadedFacts,
   LoopEvent,
   PlainError,
+  PlainLoadOptions,
   RequestSpec,
   ToLoop,
 } from './protocol.ts'
@@ -34,6 +33,8 @@ interface Line {
 
 /** From sources this file is .ts, built it is .js. */
 const ENTRY = new URL(`./main${extname(import.meta.url)}`, import.meta.url)
+/** Engines that this process has begun to load: workers, whose modules are their own, cannot tell. */
+let loads = 0
 /** A worker that does not end by itself is ended, ms. */
 const PATIENCE = 5000
 
@@ -60,7 +61,8 @@ function workerLine(): Line {
 }
 
 /** Both sides in one thread, for tests that look behind the port. */
-function threadLine(): Line {
+async function threadLine(): Promise<Line> {
+  const { serveLoop } = await import('./loop-side.ts')
   const { port1, port2 }: { port1: MessagePort; port2: MessagePort } = new MessageChannel()
   serveLoop(port2)
   return {
@@ -85,26 +87,38 @@ export class HostSide {
     this.#line = line
   }
 
-  /** Starts the other side and loads a model there. Throws EngineError; nothing is left running when it does. */
-  static async load(model: string | undefined, options: AllLoadOptions): Promise<HostSide> {
+  /**
+   * Starts the other side and loads a model there. Throws EngineError; nothing is left running when it does.
+   * @param read what the caller makes of the model's folder, beside the loading
+   */
+  static async load<T>(
+    model: string | undefined,
+    options: PlainLoadOptions & Pick<LoadOptions, 'signal' | 'onProgress'>,
+    read: (folder: string) => Promise<T>,
+  ): Promise<[HostSide, T]> {
     const { signal, onProgress, ...plain } = options
     if (model !== undefined && typeof model !== 'string') {
       const message = `model must be a folder or an id like "owner/name"; it is ${typeof model}.`
       throw new EngineError('bad_request', message, { param: 'model' })
     }
     if (signal?.aborted) throw new EngineError('aborted', 'The request was cancelled.')
-    const side = new HostSide(options.device?.inThread ? threadLine() : workerLine())
+    const side = new HostSide(options.device?.inThread ? await threadLine() : workerLine())
     const cancel = (): void => side.#line.post({ type: 'cancel load' })
     signal?.addEventListener('abort', cancel)
     try {
-      await new Promise<void>((resolve, reject) => {
+      const made = await new Promise<T>((resolve, reject) => {
+        let reading: Promise<T>
         side.#line.listen(
           (message) => {
             if (message.type === 'progress') onProgress?.(message.progress)
-            else if (message.type === 'loaded') {
+            else if (message.type === 'found') {
+              reading = read(message.folder)
+              // It is awaited once all is loaded; what fails before that is told first.
+              reading.catch(() => undefined)
+            } else if (message.type === 'loaded') {
               side.#facts = message.facts
               side.#stats = message.stats
-              resolve()
+              resolve(reading)
             } else if (message.type === 'load failed') reject(toError(message.error))
             else side.#take(message)
           },
@@ -113,9 +127,10 @@ export class HostSide {
             reject(side.#gone)
           },
         )
-        side.#line.post({ type: 'load', model, options: plain })
+        const isFirstOfProcess = loads++ === 0
+        side.#line.post({ type: 'load', model, options: { ...plain, isFirstOfProcess } })
       })
-      return side
+      return [side, made]
     } catch (error) {
       await side.close()
       throw error

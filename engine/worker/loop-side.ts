@@ -55,7 +55,8 @@ class LoopSide {
     try {
       const onProgress = (progress: Progress): void => this.#post({ type: 'progress', progress })
       const { signal } = this.#loading
-      const model = await loadModel(name, { ...options, signal, onProgress })
+      const onFound = (folder: string): void => this.#post({ type: 'found', folder })
+      const model = await loadModel(name, { ...options, signal, onProgress, onFound })
       this.#model = model
       this.#loop = new Loop(model, () => this.#schedule())
       const { info, generationConfig, config, sizes } = model

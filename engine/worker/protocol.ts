@@ -7,7 +7,7 @@ import type { SamplingSpec } from '../sampling/sampling.ts'
 import type { Ending } from '../schedule/request.ts'
 import type { JsonObject } from '../weights/json.ts'
 
-export type PlainLoadOptions = Omit<AllLoadOptions, 'signal' | 'onProgress'>
+export type PlainLoadOptions = Omit<AllLoadOptions, 'signal' | 'onProgress' | 'onFound'>
 
 /** A request as it crosses the port. */
 export interface RequestSpec {
@@ -61,6 +61,8 @@ export interface LoadedFacts {
 
 export type FromLoop =
   | { type: 'progress'; progress: Progress }
+  /** Where the model lies: sent before anything of it is loaded. */
+  | { type: 'found'; folder: string }
   | { type: 'loaded'; facts: LoadedFacts; stats: EngineStats }
   | { type: 'load failed'; error: PlainError }
   | { type: 'turn'; events: readonly LoopEvent[]; stats: EngineStats }

@@ -1,11 +1,11 @@
 /** Log-probabilities of chosen tokens and of the most likely ones, collected on the GPU; see logprobs.wgsl. */
 import { type Arrays, defineKernel, type Random } from '../kernel.ts'
 import { ranking } from '../lib/fragments.ts'
+import { MOST_ALTERNATIVES } from '../sample-settings.ts'
 
 export type LogprobsShape = { batch: number; vocabulary: number }
 export type LogprobsTuning = { WG: number }
 
-export const MOST_ALTERNATIVES = 20
 /** Words of one pick in `details`: those of the choice and of the most alternatives, rounded up. */
 export const DETAIL_WORDS = 48
 

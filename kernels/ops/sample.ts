@@ -1,7 +1,8 @@
 /** Penalties, bias, mask, filters and the draw of the next token, on the GPU; see sample.wgsl. */
 import { type Arrays, defineKernel, type Random } from '../kernel.ts'
 import { ranking, samplingRules } from '../lib/fragments.ts'
-import { chooseToken, isPenalised, PLAIN, type SampleSettings, seenLogit } from './sample-oracle.ts'
+import { PLAIN, type SampleSettings } from '../sample-settings.ts'
+import { chooseToken, isPenalised, seenLogit } from './sample-oracle.ts'
 
 /** `mode` picks the settings of a test; the kernel itself reads them from a buffer. */
 export type SampleShape = { batch: number; vocabulary: number; mode: Mode | 'each its own' }
