@@ -160,11 +160,9 @@ async function record(
     signal?.throwIfAborted()
     onProgress?.({ phase: 'pipelines', done, total })
   }
-  const beside = new CompilingBeside(device)
+  const beside = new CompilingBeside(device, isFirstOfProcess)
   try {
     const dispatches = await new Decoder(device, pipelines, parts).record((compiled, count) => {
-      // By now this thread has nothing to do but to wait.
-      if (isFirstOfProcess) beside.open()
       done = compiled
       total = 2 * count
       report()

@@ -45,7 +45,7 @@ export interface DeviceTestOptions {
 
 export interface AllLoadOptions extends LoadOptions {
   device?: DeviceTestOptions
-  /** Its process loads nothing before: the driver may have everything to compile, and what that takes is made ready. */
+  /** Its process loads nothing before: the driver may have everything to compile, and is helped sooner. */
   isFirstOfProcess?: boolean
   /** Hears where the model lies, before anything of it is loaded. */
   onFound?: (folder: string) => void

@@ -1,13 +1,21 @@
-/** A second device that compiles what the first has not come to: opened when it is needed, or before. */
+/** A second device that compiles what the first has not come to, opened when it is needed. */
 import { type Device, type Dispatch, GpuError, SecondDevice } from '../../kernels/index.ts'
 import { passed } from './wait.ts'
 
+/** A first run that takes longer is compiled, not found in a cache, ms; and where a wrong guess costs little. */
+const COMPILED = 100
+const PERHAPS_COMPILED = 20
+
 export class CompilingBeside {
   readonly #device: Device
+  /** What a pipeline's first run takes at least where the driver compiles it, ms. */
+  readonly compiled: number
   #opening: Promise<SecondDevice> | null = null
 
-  constructor(device: Device) {
+  /** @param isFirstOfProcess a driver keeps pools of every device that it ever opened: what is little once piles up */
+  constructor(device: Device, isFirstOfProcess: boolean) {
     this.#device = device
+    this.compiled = isFirstOfProcess ? PERHAPS_COMPILED : COMPILED
   }
 
   /** Whether compiling beside makes it any faster. */
@@ -15,30 +23,16 @@ export class CompilingBeside {
     return SecondDevice.helps(this.#device)
   }
 
-  /** Whether it was opened ahead of need. */
-  get isOpen(): boolean {
-    return this.#opening !== null
-  }
-
-  /** Begins to open it, where it helps. */
-  open(): void {
-    if (!this.helps) return
-    this.#opening ??= SecondDevice.open(this.#device)
-    // Who compiles on it hears of a failure.
-    this.#opening.catch(() => undefined)
-  }
-
   /**
    * Takes from `left` what it compiles, and says so of what the first device will find in the driver's cache. What it cannot
-   * do, for want of memory or since it was closed, is left.
+   * do, for want of memory say, is left.
    */
   async compile(left: Dispatch[], onFound: (dispatch: Dispatch) => void): Promise<void> {
     let one: Dispatch | undefined
     try {
-      this.open()
+      this.#opening ??= SecondDevice.open(this.#device)
       const second = await this.#opening
-      const isOn = (): boolean => this.#device.open && second?.device.open === true
-      for (one = left.shift(); second && one && isOn(); one = left.shift()) {
+      for (one = left.shift(); one && this.#device.open; one = left.shift()) {
         await second.submit(one.pipeline.source)
         await passed(second.device, second.mark)
         onFound(one)

@@ -68,7 +68,7 @@ describe('a second device', () => {
     expect(await answers()).toEqual(quiet)
   })
 
-  test('is lost at once where it was opened ahead of need: the first compiles all', async () => {
+  test('is lost at the first load of a process, which opens it sooner: the first compiles all', async () => {
     opens((device) => device.gpu.destroy())
     const { open } = await loadModel(model.folder, { isFirstOfProcess: true })
     await open.rest

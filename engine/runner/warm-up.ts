@@ -16,10 +16,6 @@ import type { CompilingBeside } from './compiling-beside.ts'
 import type { DecoderDispatches } from './dispatches.ts'
 import { passed } from './wait.ts'
 
-/** A first run that takes longer is compiled, not found in a cache, ms; and where a wrong guess costs little. */
-const COMPILED = 100
-const PERHAPS_COMPILED = 20
-
 /**
  * What it leaves in page 0 nobody finds. Throws GpuError.
  * @returns resolves once the rest is compiled as well, or the device is closed: `dispatches.isWhole` then
@@ -64,7 +60,7 @@ export async function warmUp(
   while (!isBeside && left.length > 0) {
     const dispatch = left.shift() as Dispatch
     const done = runOne(dispatch)
-    isBeside = beside.helps && (await isCompiling(done, COMPILED))
+    isBeside = beside.helps && (await isCompiling(done, beside.compiled))
     await done
     onFound(dispatch)
   }
@@ -104,20 +100,16 @@ async function runAll(
   const left = [...dispatches].sort((a, b) => length(b) - length(a))
   const found: Dispatch[] = []
   let second: Promise<void> | null = null
-  const compile = (): void => {
-    second = beside.compile(left, (dispatch) => found.push(dispatch))
-    // It is awaited below; until then its failure is nobody's.
-    second.catch(() => undefined)
-  }
   let isSlow = false
   // What was begun before, clearing for one, is no pipeline's time.
   await idle()
   for (let one = left.shift(); one; one = left.shift()) {
     const done = run(one)
     if (!isSlow && left.length > 1 && beside.helps) {
-      isSlow = await isCompiling(done, beside.isOpen ? PERHAPS_COMPILED : COMPILED)
-      if (isSlow) compile()
-      else await beside.close()
+      isSlow = await isCompiling(done, beside.compiled)
+      if (isSlow) second = beside.compile(left, (dispatch) => found.push(dispatch))
+      // It is awaited below; until then its failure is nobody's.
+      second?.catch(() => undefined)
     }
     await done
   }
