@@ -3,7 +3,8 @@
 const HOLD = (CHUNKS + 7u) / 8u; // chunks of a head that an invocation holds
 const TILE = 8u * KEYS;
 const ROUND = TILE * SPLIT;
-const TOGETHER = 2u; // values that are loaded side by side
+// Values that are loaded side by side; for many queries that is more code than a processor keeps in its caches.
+const TOGETHER = select(2u, 1u, QUERIES > 4u);
 const FLOATS = QUERIES * (KEYS + 1u);
 const VECTORS = QUERIES * HOLD * 2u;
 
