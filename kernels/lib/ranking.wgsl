@@ -1,6 +1,6 @@
 // One workgroup over one vocabulary: the highest token, sums in a fixed order, and the threshold above which the first
 // so many tokens, or so much of their mass, lie. Lane l looks at tokens l, l + WG, …: at all of them, or at those that
-// `enlist` put on its list. The kernel says what it sees:
+// `collect` put on its list. The kernel says what it sees:
 //   struct View, with listed: bool; fn seen(token, view) -> f32; fn ranked(token, view) -> Ranked;
 //   fn amount_of(value, view) -> u32: what a token adds up to; fn opaque(bound, view) -> u32: no constant to a compiler
 struct Ranked { key: u32, value: f32 } // the higher the key, the sooner
@@ -48,6 +48,18 @@ fn highest(one: Highest, view: View, lane: u32) -> Highest {
   return workgroupUniformLoad(&best[0]);
 }
 
+// The highest of all tokens. Each lane's own is on its list afterwards.
+fn likeliest(view: View, lane: u32) -> Highest {
+  var own = Highest(LOWEST, 0u);
+  for (var i = lane; i < VOCABULARY; i += WG) {
+    let v = seen(i, view);
+    if (v > own.value) { own = Highest(v, i); }
+  }
+  list[0] = own.token;
+  listed = u32(own.value > LOWEST);
+  return highest(own, view, lane);
+}
+
 fn sum(value: vec2f, view: View, lane: u32) -> vec2f {
   sums[lane] = value;
   for (var half = opaque(WG / 2u, view); half > 0u; half /= 2u) {
@@ -57,11 +69,15 @@ fn sum(value: vec2f, view: View, lane: u32) -> vec2f {
   return workgroupUniformLoad(&sums[0]);
 }
 
-// Puts a token on the list; 1 when there is no room for it.
-fn enlist(token: u32) -> f32 {
-  list[min(listed, ROOM - 1u)] = token;
-  listed++;
-  return f32(listed > ROOM);
+// Lists the tokens whose values' keys are not below `floor_key`; false when a lane has no room for its own.
+fn collect(floor_key: u32, view: View, lane: u32) -> bool {
+  listed = 0u;
+  for (var i = lane; i < VOCABULARY; i += WG) {
+    if (key_of(seen(i, view)) < floor_key) { continue; }
+    list[min(listed, ROOM - 1u)] = i;
+    listed++;
+  }
+  return sum(vec2f(f32(max(listed, ROOM) - ROOM), 0.0), view, lane).x == 0.0;
 }
 
 // The largest key such that the amount of keys not below it reaches `wanted`, at least `floor_key`: a radix descent

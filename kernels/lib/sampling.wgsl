@@ -76,22 +76,14 @@ fn amount_of(v: f32, view: View) -> u32 {
   return u32(exp(v - view.top) / view.moments.x * 0x1p31);
 }
 
-// Of the tokens whose keys are not below `floor_key`: mass and surprise, both relative to the most likely token; or, by
-// BY_LANE, how many have no room on the list that they are put on.
-fn gathered(floor_key: u32, view: View, lane: u32) -> vec2f {
+fn moments(view: View, lane: u32) -> vec2f {
   var part = vec2f();
-  if (view.rule == BY_LANE) { listed = 0u; }
   for (var turn = 0u; turn < turns(view, lane); turn++) {
-    let i = token_at(turn, view, lane);
-    let v = seen(i, view);
-    if (key_of(v) < floor_key) { continue; }
-    if (view.rule == BY_LANE) {
-      part.x += enlist(i);
-    } else {
-      part += exp(v - view.top) * vec2f(1.0, view.top - v);
-    }
+    let v = seen(token_at(turn, view, lane), view);
+    if (key_of(v) >= view.value_floor) { part += exp(v - view.top) * vec2f(1.0, view.top - v); }
   }
-  return sum(part, view, lane);
+  let all = sum(part, view, lane);
+  return vec2f(all.x, all.y / all.x);
 }
 
 // Narrows a view of all tokens to what the filters leave in. `top` is known and each lane has listed its highest token.
@@ -106,29 +98,23 @@ fn narrowed(all: View, lane: u32) -> View {
     if (wanted == 0u) { continue; }
     view.rule = rule;
     let is_covered = view.value_floor >= list_floor; // the list has all that is left in
+    view.listed = is_covered;
+    if (rule >= BY_MASS) { view.moments = moments(view, lane); }
+    view.listed = is_covered || rule == BY_LANE || (rule < BY_SURPRISE && list_floor != NO_LIST);
+    let floor_key = select(view.value_floor, 1u, rule == BY_SURPRISE);
     var found = Threshold();
-    for (var after = 0u; after < opaque(2u, view); after++) {
-      // Moments come before the threshold, a list after it.
-      if (select(rule >= BY_MASS, rule == BY_LANE, after == 1u)) {
-        view.listed = is_covered;
-        let sums = gathered(select(view.value_floor, found.key, rule == BY_LANE), view, lane);
-        view.moments = vec2f(sums.x, sums.y / sums.x);
-        if (rule == BY_LANE && sums.x == 0.0) { list_floor = found.key; }
-      }
-      if (after == 1u) { break; }
-      view.listed = is_covered || rule == BY_LANE || (rule < BY_SURPRISE && list_floor != NO_LIST);
-      let floor_key = select(view.value_floor, 1u, rule == BY_SURPRISE);
-      loop {
-        found = threshold(wanted, floor_key, view, lane);
-        let is_settled = !view.listed || is_covered || rule == BY_LANE;
-        if (is_settled || found.above + found.at >= wanted) { break; }
-        view.listed = false; // the list does not reach so far
-      }
+    loop {
+      found = threshold(wanted, floor_key, view, lane);
+      let is_settled = !view.listed || is_covered || rule == BY_LANE;
+      if (is_settled || found.above + found.at >= wanted) { break; }
+      view.listed = false; // the list does not reach so far
     }
     if (rule == BY_SURPRISE) {
       view.surprise_floor = found.key;
     } else if (rule != BY_LANE) {
       view.value_floor = found.key;
+    } else if (collect(found.key, view, lane)) {
+      list_floor = found.key;
     }
   }
   view.listed = view.value_floor >= list_floor;

@@ -33,28 +33,6 @@ fn ranked(token: u32, view: View) -> Ranked {
 
 fn amount_of(value: f32, view: View) -> u32 { return 1u; }
 
-// The highest of all tokens. Each lane's own is on its list afterwards.
-fn likeliest(view: View, lane: u32) -> Highest {
-  var own = Highest(LOWEST, 0u);
-  for (var i = lane; i < VOCABULARY; i += WG) {
-    let v = seen(i, view);
-    if (v > own.value) { own = Highest(v, i); }
-  }
-  list[0] = own.token;
-  listed = u32(own.value > LOWEST);
-  return highest(own, view, lane);
-}
-
-// Lists the tokens whose values' keys are not below `floor_key`; false when a lane has no room for its own.
-fn collect(floor_key: u32, view: View, lane: u32) -> bool {
-  listed = 0u;
-  var left_out = 0.0;
-  for (var i = lane; i < VOCABULARY; i += WG) {
-    if (key_of(seen(i, view)) >= floor_key) { left_out += enlist(i); }
-  }
-  return sum(vec2f(left_out, 0.0), view, lane).x == 0.0;
-}
-
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   if (wanted[group.x] == 0u) { return; }

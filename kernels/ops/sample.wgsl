@@ -51,24 +51,6 @@ fn seen(token: u32, view: View) -> f32 {
   return v / select(1.0, s.temperature, s.temperature > 0.0);
 }
 
-// The lane's highest: of all tokens, or of what is drawn for those that are in. It is the lane's list afterwards.
-fn leading(is_draw: bool, view: View, lane: u32) -> Highest {
-  var own = Highest(LOWEST, 0u);
-  for (var turn = 0u; turn < turns(view, lane); turn++) {
-    let i = token_at(turn, view, lane);
-    let v = seen(i, view);
-    var value = v;
-    if (is_draw) {
-      if (!is_in(v, view)) { continue; }
-      value = v - log(-log(uniform_of(view.s.seed, rows[view.pick.x].y, i)));
-    }
-    if (value > own.value) { own = Highest(value, i); }
-  }
-  list[0] = own.token;
-  listed = u32(own.value > LOWEST);
-  return own;
-}
-
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let pick = picks[group.x];
@@ -78,13 +60,21 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let is_drawn = s.temperature > 0.0;
   let is_narrowed = kept_by(BY_LANE, s) + kept_by(BY_SURPRISE, s) > 0u;
   var choice = Highest();
-  // The likeliest, and what is drawn: one loop, for what compiles it takes long.
-  for (var draw = u32(is_drawn && !is_narrowed); draw < opaque(1u + u32(is_drawn), view); draw++) {
-    if (draw == 1u && is_narrowed) {
-      view.top = choice.value;
-      view = narrowed(view, lane);
+  if (!is_drawn || is_narrowed) { choice = likeliest(view, lane); }
+  if (is_drawn && is_narrowed) {
+    view.top = choice.value;
+    view = narrowed(view, lane);
+  }
+  if (is_drawn) {
+    var drawn = Highest(LOWEST, 0u);
+    for (var turn = 0u; turn < turns(view, lane); turn++) {
+      let i = token_at(turn, view, lane);
+      let v = seen(i, view);
+      if (!is_in(v, view)) { continue; }
+      let value = v - log(-log(uniform_of(s.seed, rows[pick.x].y, i)));
+      if (value > drawn.value) { drawn = Highest(value, i); }
     }
-    choice = highest(leading(draw == 1u, view, lane), view, lane);
+    choice = highest(drawn, view, lane);
   }
   if (lane == 0u) { latest[pick.z] = choice.token; }
 }
