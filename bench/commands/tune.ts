@@ -77,8 +77,8 @@ function report(rows: readonly Tuned[], device: Device, isDry: boolean): void {
   say(`\nTunings on ${device.name} (${device.driver})\n\n${tuneTable(rows)}\n`)
   say(
     'Every candidate was checked against its oracle, and all were timed in turns. Gain: the median over the rounds of the time\n' +
-      'in the default over that in the winner, for steps of one row and of several. Kept is what gains 5 % in one and loses\n' +
-      'nothing in the other; both forms sum in one order.',
+      'in the default over that in the winner, for steps of one row, several and many. Kept is what gains 5 % in one form and\n' +
+      'loses nothing in the others; all forms sum in one order.',
   )
   for (const { key, refused } of rows) {
     for (const line of refused) say(`REFUSED: ${key} ${line}`)
