@@ -59,7 +59,7 @@ export interface Kernel<S extends Shape = Shape, T extends Tuning = Tuning> {
   sound?(shape: S, caps: Capabilities): T
   /** Where they differ: the shape of each. `rows`: of the form for many. */
   forms?(shape: S, rows: number): Forms<S>
-  /** Parts of the tuning that decide the order of a sum: the same in both forms, or answers would depend on the company. */
+  /** Parts of the tuning that decide the order of a sum: the same in all forms, or answers would depend on the company. */
   readonly order?: readonly (keyof T & string)[]
   /** Contents of every binding of groups 0 and 2, outputs included, for a test or a bench. */
   inputs(shape: S, random: Random): Arrays

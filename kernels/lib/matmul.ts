@@ -46,7 +46,7 @@ const FACTORS = {
     one: { wgsl: new URL('./factor-squares-int8.wgsl', import.meta.url) },
     several: { wgsl: new URL('./factor-left-int8.wgsl', import.meta.url) },
   },
-} as const
+} as const satisfies Record<string, Pick<Forms<Fragment>, 'one' | 'several'>>
 const CORE: Fragment = { wgsl: new URL('./matmul.wgsl', import.meta.url) }
 const END: Fragment = { wgsl: new URL('./matmul-end.wgsl', import.meta.url) }
 const DIRECT: Fragment = { wgsl: new URL('./x-direct.wgsl', import.meta.url) }
