@@ -1,6 +1,6 @@
 /** The caller's side of the port: starts the worker, loads, submits, and hands what comes back to whoever waits for it. */
 import { extname } from 'node:path'
-import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
+import { MessageChannel, type MessagePort, SHARE_ENV, Worker } from 'node:worker_threads'
 import type { EngineStats, LoadOptions } from '../api.ts'
 import { EngineError } from '../errors.ts'
 import type { LogprobDetail } from '../runner/outcomes.ts'
@@ -43,7 +43,11 @@ const inherited = (flags: readonly string[]): string[] =>
   flags.filter((flag, i) => !/^--input-type\b/.test(flag) && flags[i - 1] !== '--input-type')
 
 function workerLine(): Line {
-  const worker = new Worker(ENTRY, { name: 'illuminator', execArgv: inherited(process.execArgv) })
+  const worker = new Worker(ENTRY, {
+    name: 'illuminator',
+    execArgv: inherited(process.execArgv),
+    env: SHARE_ENV, // drivers read what is set there before an adapter is opened
+  })
   const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
   return {
     post: (message) => worker.postMessage(message),

@@ -14,6 +14,7 @@ import {
   type Probes,
 } from './adapter-choice.ts'
 import { type DawnModule, loadDawn, rootOf } from './dawn-module.ts'
+import { setLavapipeThreads } from './lavapipe-threads.ts'
 import { inspectMachine } from './machine.ts'
 import {
   ensureSwiftShader,
@@ -171,8 +172,11 @@ function absent(driver: Driver, name: string, error: string): AdapterReport {
 }
 
 function probesOf({ onProgress, ...options }: OpenOptions): Probes<Found> {
-  // Some drivers complain on stderr without it. In a worker thread this reaches JavaScript only.
-  if (process.platform === 'linux') process.env.XDG_RUNTIME_DIR ||= tmpdir()
+  // What drivers read; in a worker thread it reaches them only where that shares the process's environment.
+  if (process.platform === 'linux') {
+    process.env.XDG_RUNTIME_DIR ||= tmpdir() // some complain on stderr without it
+    setLavapipeThreads(process.env)
+  }
   const flags = flagsOf(options)
   const machine = inspectMachine()
   return {
