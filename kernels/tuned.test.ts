@@ -12,7 +12,7 @@ const shape = linear.bench['smollm2 q4 down decode']!
 const key = tuningKey(linear, shape)
 const forms = formsOf(linear, shape)
 const sound = new Tunings(caps).of(linear, shape)
-const wide: MatmulTuning = { LANES: 32, TILE_ROWS: 1, QUADS: 1, SPLIT: 1, SHUFFLE: 1 }
+const wide: MatmulTuning = { LANES: 32, TILE_ROWS: 1, QUADS: 1, SPLIT: 1, SHUFFLE: 1, TURNS: 0 }
 const tiled: MatmulTuning = { ...wide, TILE_ROWS: 8 }
 const versions = {
   one: versionOf(linear, forms.one, wide, caps),
@@ -41,13 +41,13 @@ it.each<[string, KeptTuning]>([
     'the forms would sum in different orders',
     {
       ...found,
-      several: { LANES: 32, TILE_ROWS: 1, QUADS: 1, SPLIT: 4, SHUFFLE: 0 },
+      several: { LANES: 32, TILE_ROWS: 1, QUADS: 1, SPLIT: 4, SHUFFLE: 0, TURNS: 0 },
       versions: {
         ...versions,
         several: versionOf(
           linear,
           forms.several,
-          { LANES: 32, TILE_ROWS: 1, QUADS: 1, SPLIT: 4, SHUFFLE: 0 },
+          { LANES: 32, TILE_ROWS: 1, QUADS: 1, SPLIT: 4, SHUFFLE: 0, TURNS: 0 },
           caps,
         ),
       },

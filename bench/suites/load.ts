@@ -103,7 +103,7 @@ async function tuningReads(): Promise<number[]> {
   const folder = await mkdtemp(join(tmpdir(), 'tunings-'))
   process.env.ILLUMINATOR_CACHE = folder
   try {
-    const tuning = { LANES: 8, QUADS: 1, SPLIT: 1, SHUFFLE: 1, TILE_ROWS: 4 }
+    const tuning = { LANES: 8, QUADS: 1, SPLIT: 1, SHUFFLE: 1, TILE_ROWS: 4, TURNS: 0 }
     const kept = {
       one: tuning,
       several: tuning,

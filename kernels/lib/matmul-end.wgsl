@@ -3,16 +3,16 @@
 const TILE = QUADS * TILE_ROWS;
 var<workgroup> partial: array<vec4f, SPLIT * LANES * TILE>;
 
-fn first_item_of(lane: Lane) -> u32 { return lane.group.x * (LANES * QUADS) + lane_of(lane); }
+fn first_item_of(group: u32, lane: Lane) -> u32 { return group * (LANES * QUADS) + lane_of(lane); }
 fn row_block_of(item: u32) -> u32 { return min(item / 8u, ROW_BLOCKS - 1u); }
 
 // Of PART rows of the tile, quad by quad.
 alias Sums = array<vec4f, QUADS * PART>;
 
 // Once for each part of a tile, from row `first` of it on.
-fn keep_sums(acc: ptr<function, Sums>, first: u32, lane: Lane) {
+fn keep_sums(acc: ptr<function, Sums>, first_item: u32, first: u32, lane: Lane) {
   if (SPLIT * TILE == 1u) {
-    store_quad(lane.group.y, first_item_of(lane), (*acc)[0]);
+    store_quad(lane.group.y, first_item, (*acc)[0]);
     return;
   }
   let place = (lane.local.y * LANES + lane_of(lane)) * TILE + first;
@@ -22,18 +22,22 @@ fn keep_sums(acc: ptr<function, Sums>, first: u32, lane: Lane) {
 }
 
 // opaque: 0, but no constant to a compiler: what follows a product is long, and compiled once where it is not unrolled.
-fn store_tile(lane: Lane, opaque: u32) {
-  if (SPLIT * TILE == 1u) { return; }
-  if (SPLIT > 1u) {
-    workgroupBarrier();
-    if (lane.local.y > 0u) { return; }
-  }
+fn store_sums(first_item: u32, opaque: u32, lane: Lane) {
   let first_row = lane.group.y * TILE_ROWS;
-  let first_item = first_item_of(lane);
   let place = lane_of(lane) * TILE;
   for (var t = 0u; t < TILE + opaque; t++) {
     var value = partial[place + t];
     for (var s = 1u; s < SPLIT; s++) { value += partial[place + s * LANES * TILE + t]; }
     store_quad(first_row + t % TILE_ROWS, first_item + t / TILE_ROWS * LANES, value);
   }
+}
+
+// After the last of `keep_sums`.
+fn store_tile(first_item: u32, opaque: u32, lane: Lane) {
+  if (SPLIT * TILE == 1u) { return; }
+  if (SPLIT > 1u) {
+    workgroupBarrier();
+    if (lane.local.y > 0u) { return; }
+  }
+  store_sums(first_item, opaque, lane);
 }

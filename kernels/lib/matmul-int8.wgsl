@@ -3,7 +3,7 @@
 //   x [rows, KB, 8] (four columns, beside), see the fragment that reads it; W through its format, affine
 const PART = TILE_ROWS;
 fn matmul(lane: Lane) {
-  let item = first_item_of(lane);
+  let item = first_item_of(lane.group.x, lane);
   let row_block = row_block_of(item);
   let first_row = lane.group.y * TILE_ROWS;
   const BLOCKS = (KB + SPLIT - 1u) / SPLIT;
@@ -34,6 +34,6 @@ fn matmul(lane: Lane) {
       acc[m] += select(vec4f(0.0), value, start + i < KB);
     }
   }
-  keep_sums(&acc, 0u, lane);
-  store_tile(lane, opaque);
+  keep_sums(&acc, item, 0u, lane);
+  store_tile(item, opaque, lane);
 }

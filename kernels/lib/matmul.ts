@@ -1,9 +1,9 @@
 /** What every kernel over `matmul.wgsl` shares: its tile space, constants, fragments and dispatch. */
 import { formatOf } from '../formats/index.ts'
 import type { Capabilities } from '../gpu/capabilities.ts'
-import { type Forms, type Fragment, type Random, roundUp } from '../kernel.ts'
-import { int8RowWords, packInt8Row, unpackInt8Row } from './int8-rows.ts'
-import { factorAt, leftRowFloats, squaresAt } from './left-rows.ts'
+import { type Forms, type Fragment, roundUp } from '../kernel.ts'
+import { int8RowWords } from './int8-rows.ts'
+import { leftRowFloats } from './left-rows.ts'
 
 /** A product of `batch` activation rows with a weight matrix of `pairs` row pairs and `columns` columns. */
 export type MatmulShape = {
@@ -32,6 +32,11 @@ export type MatmulTuning = {
   SPLIT: number
   /** 1: activations go round by subgroup shuffles. */
   SHUFFLE: number
+  /**
+   * Workgroups, about, that take turns at a step's quads and stage activations in their memory; 0: each has quads of its own,
+   * and nothing is staged.
+   */
+  TURNS: number
 }
 
 const PAIRS: Fragment = { wgsl: new URL('./store-pairs.wgsl', import.meta.url) }
@@ -48,6 +53,8 @@ const FACTORS = {
   },
 } as const satisfies Record<string, Pick<Forms<Fragment>, 'one' | 'several'>>
 const CORE: Fragment = { wgsl: new URL('./matmul.wgsl', import.meta.url) }
+const ONCE: Fragment = { wgsl: new URL('./matmul-once.wgsl', import.meta.url) }
+const TURNS: Fragment = { wgsl: new URL('./matmul-turns.wgsl', import.meta.url) }
 const END: Fragment = { wgsl: new URL('./matmul-end.wgsl', import.meta.url) }
 const DIRECT: Fragment = { wgsl: new URL('./x-direct.wgsl', import.meta.url) }
 const CORE_INT8: Fragment = { wgsl: new URL('./matmul-int8.wgsl', import.meta.url) }
@@ -72,6 +79,7 @@ export const matmulTune = {
   QUADS: [1, 2],
   SPLIT: [1, 16, 4],
   SHUFFLE: [1, 0],
+  TURNS: [0, 16, 64],
 } as const satisfies { [K in keyof MatmulTuning]: readonly number[] }
 
 /** See `Kernel.order`. */
@@ -89,8 +97,10 @@ export function soundMatmul(shape: MatmulShape, caps: Capabilities): MatmulTunin
   // On a CPU, eight rows pay where shuffles read them together; activations of eight bits are few to read as it is.
   const isTall = !caps.software || (batch > SEVERAL_ROWS && shuffle === 1 && x !== 'int8')
   const rows = batch === 1 ? 1 : isTall ? ROW_TILE : SEVERAL_ROWS
-  // A second quad gains a few percent of short steps at most, and is a third more to compile in a cold start.
-  return { LANES: 8, SPLIT: split, SHUFFLE: shuffle, QUADS: 1, TILE_ROWS: rows }
+  const sound = { LANES: 8, SPLIT: split, SHUFFLE: shuffle, QUADS: 1, TILE_ROWS: rows, TURNS: 0 }
+  // A second quad pays where activations come from a workgroup's memory and weights are few words.
+  const turns = { ...sound, QUADS: formatOf(shape.format).consts.UNITS! > 4 ? 1 : 2, TURNS: 16 }
+  return isTall && validMatmul(shape, turns, caps) ? turns : sound
 }
 
 export const matmulForms = <S extends MatmulShape>(shape: S, rows: number): Forms<S> => ({
@@ -106,6 +116,7 @@ export function validMatmul(shape: MatmulShape, tuning: MatmulTuning, caps: Capa
   if (LANES * SPLIT > Math.min(128, caps.maxInvocations)) return false
   if (SPLIT > 1 && ((LANES === 8 && SPLIT === 4) || TILE_ROWS === 4)) return false
   if (QUADS > 1 && (TILE_ROWS === 1 || LANES > 8 || shape.x === 'int8')) return false
+  if (tuning.TURNS > 0) return caps.software && validTurns(shape, tuning, caps)
   if (SPLIT * LANES * QUADS * TILE_ROWS * 16 > caps.maxWorkgroupBytes) return false
   return shape.batch === 1 ? TILE_ROWS === 1 : true
 }
@@ -118,8 +129,12 @@ export function matmulFragments(shape: MatmulShape, tuning: MatmulTuning): reado
 }
 
 /** For kernels that store quads. */
-export function quadFragments(shape: MatmulShape, { SHUFFLE }: MatmulTuning): readonly Fragment[] {
-  if (shape.x !== 'int8') return [SHUFFLE === 1 ? SHUFFLED : DIRECT, END, CORE]
+export function quadFragments(
+  shape: MatmulShape,
+  { SHUFFLE, TURNS: turns }: MatmulTuning,
+): readonly Fragment[] {
+  if (shape.x !== 'int8')
+    return [SHUFFLE === 1 ? SHUFFLED : DIRECT, END, CORE, turns > 0 ? TURNS : ONCE]
   const { integers } = formatOf(shape.format)
   if (!integers) throw new Error(`${shape.format} has no integers to multiply.`)
   return [integers, SHUFFLE === 1 ? SHUFFLED_INT8 : DIRECT_INT8, END, CORE_INT8]
@@ -144,7 +159,7 @@ export function matmulConsts(shape: MatmulShape, tuning: MatmulTuning): Record<s
 }
 
 /** Floats of a row of activations in f32. */
-const rowFloats = ({ columns, eps }: Pick<MatmulShape, 'columns' | 'eps'>): number =>
+export const rowFloats = ({ columns, eps }: Pick<MatmulShape, 'columns' | 'eps'>): number =>
   eps === undefined ? paddedColumns(columns) : leftRowFloats(columns)
 
 export function matmulDispatch(
@@ -153,11 +168,21 @@ export function matmulDispatch(
 ): readonly [number, number, number] {
   // Row blocks of 32 rows are eight quads each.
   const quads = Math.ceil(shape.rows / 32) * 8
-  return [
-    Math.ceil(quads / (tuning.LANES * tuning.QUADS)),
-    Math.ceil(shape.batch / tuning.TILE_ROWS),
-    1,
-  ]
+  const items = Math.ceil(quads / (tuning.LANES * tuning.QUADS))
+  const tiles = Math.ceil(shape.batch / tuning.TILE_ROWS)
+  return [tuning.TURNS > 0 ? inTurn(items, tuning.TURNS / tiles) : items, tiles, 1]
+}
+
+/** Workgroups of a tile that take turns at `items`: about `wanted`, none with a turn less where all can have as many. */
+const inTurn = (items: number, wanted: number): number =>
+  Math.ceil(items / Math.ceil(items / Math.min(items, Math.ceil(wanted))))
+
+/** A tile's activations and sums fit the workgroup's memory. */
+function validTurns(shape: MatmulShape, tuning: MatmulTuning, caps: Capabilities): boolean {
+  const { LANES, QUADS, TILE_ROWS, SHUFFLE } = tuning
+  if (SHUFFLE === 0 || LANES > 8 || TILE_ROWS < ROW_TILE || shape.x === 'int8') return false
+  const vectors = (LANES * QUADS + Math.ceil(shape.columns / 32) * 8) * TILE_ROWS + 1
+  return shape.batch > SEVERAL_ROWS && vectors * 16 <= caps.maxWorkgroupBytes
 }
 
 /** Columns of an activation row in memory. */
@@ -167,68 +192,3 @@ export const matmulCost = (shape: MatmulShape): { bytes: number; flops: number }
   bytes: shape.batch * ((shape.x === 'int8' ? 2 : 4) * shape.columns + 4 * shape.rows),
   flops: 2 * shape.batch * shape.rows * shape.columns,
 })
-
-/** Random activations, zero in the padding; scaled so that products are about 1 for any number of columns. */
-export function matmulInputs(
-  shape: MatmulShape,
-  random: Random,
-): { x: Float32Array | Uint32Array } {
-  const { columns, batch, eps, x: type = 'f32' } = shape
-  const isInt8 = type === 'int8'
-  const stride = isInt8 ? int8RowWords(columns) : rowFloats(shape)
-  // Tiles may read rows past the batch: the buffer goes on to the end of the tile.
-  const words = new Uint32Array(roundUp(batch, 8) * stride)
-  const floats = new Float32Array(words.buffer)
-  for (let m = 0; m < batch; m++) {
-    const row = random.floats(columns, 3 / Math.sqrt(columns))
-    if (isInt8) packInt8Row(row, columns, words, m * stride)
-    else floats.set(row, m * stride)
-    if (eps === undefined) continue
-    for (let b = 0; b * 32 < columns; b++)
-      floats[squaresAt(type, columns, m, b)] = 16 + random.f32(8)
-    floats[factorAt(type, columns, m)] = 1 + random.f32(0.5)
-  }
-  return { x: isInt8 ? words : floats }
-}
-
-/** The activations of a test as floats, normed where a norm is left over, whatever they were given as. */
-export function activationsOf(shape: MatmulShape, x: Float32Array | Uint32Array): Float32Array {
-  const { columns, batch } = shape
-  const stride = paddedColumns(columns)
-  const floats = new Float32Array(batch * stride)
-  for (let m = 0; m < batch; m++) {
-    const row =
-      x instanceof Uint32Array
-        ? unpackInt8Row(x, m * int8RowWords(columns), columns)
-        : x.slice(m * rowFloats(shape), m * rowFloats(shape) + columns)
-    const factor = factorOf(shape, new Float32Array(x.buffer, x.byteOffset, x.length), m)
-    const normed = row.map((value) => value * factor)
-    floats.set(normed, m * stride)
-  }
-  return floats
-}
-
-/** What is left of the norm of row `m`: of a row alone to be worked out, of several as a norm left it. */
-function factorOf(shape: MatmulShape, x: Float32Array, m: number): number {
-  const { columns, batch, eps, x: type = 'f32' } = shape
-  if (eps === undefined) return 1
-  if (batch > 1) return x[factorAt(type, columns, m)]!
-  let sum = 0
-  for (let b = 0; b * 32 < columns; b++) sum += x[squaresAt(type, columns, m, b)]!
-  return 1 / Math.sqrt(sum / columns + eps)
-}
-
-/** dot(weight[n], x[m]) in float64. */
-export function product(
-  shape: MatmulShape,
-  x: Float32Array,
-  weight: Float32Array,
-  m: number,
-  n: number,
-): number {
-  const { columns } = shape
-  const stride = paddedColumns(columns)
-  let sum = 0
-  for (let k = 0; k < columns; k++) sum += weight[n * columns + k]! * x[m * stride + k]!
-  return sum
-}

@@ -9,18 +9,19 @@
 // Rows whose activations are held together; of one row a block at once, of four a run.
 const PART = min(TILE_ROWS, 4u);
 
+// Quad by quad: its sums stay in registers, and shuffling again for the next costs less than keeping what came.
 fn add_run(runs: ptr<function, array<Run, QUADS>>, r: u32, held: Held, total: ptr<function, Sums>, sum: ptr<function, ColumnSum>, lane: Lane) {
-  for (var h = 0u; h < 2u; h++) {
-    var v: array<vec4f, PART>;
-    for (var m = 0u; m < PART; m++) {
-      v[m] = x_take(held, m, r, h, lane);
-      x_sum_taken(sum, m, h, v[m]);
-    }
-    for (var c = 0u; c < 4u; c++) {
-      for (var q = 0u; q < QUADS; q++) {
+  for (var q = 0u; q < QUADS; q++) {
+    for (var h = 0u; h < 2u; h++) {
+      var taken: array<Taken, PART>;
+      for (var m = 0u; m < PART; m++) {
+        taken[m] = x_take(held, m, r, h, lane);
+        if (q == 0u) { x_sum_taken(sum, m, h, taken[m]); }
+      }
+      for (var c = 0u; c < 4u; c++) {
         let rows = rows_at((*runs)[q], h * 4u + c);
         for (var m = 0u; m < PART; m++) {
-          (*total)[q * PART + m] = fma(rows, vec4f(v[m][c]), (*total)[q * PART + m]);
+          (*total)[q * PART + m] = fma(rows, vec4f(x_of(taken[m], held, c)), (*total)[q * PART + m]);
         }
       }
     }
@@ -34,18 +35,15 @@ fn add_block(affines: Affines, q: u32, total: ptr<function, Sums>, sum: ColumnSu
   }
 }
 
-fn matmul(lane: Lane) {
-  let first_item = first_item_of(lane);
+// No constant to a compiler, which unrolls short loops whole and takes seconds for it; uniform, since shuffles need that: 0.
+fn opaque() -> u32 { return select(0u, 1u, x_first() > 3.0e38); }
+
+// Adds `count` blocks from `start` on: `acc` those of rows 0 to 3 of the tile, `acc_4`, as all that is called so, of rows 4 to 7.
+fn add_blocks(first_item: u32, start: u32, count: u32, acc: ptr<function, Sums>, acc_4: ptr<function, Sums>, lane: Lane) {
   let row = lane.group.y * TILE_ROWS;
-  const BLOCKS = (KB + SPLIT - 1u) / SPLIT;
-  let start = lane.local.y * BLOCKS;
-  var acc: Sums;
-  var acc_4: Sums; // of rows 4 to 7 of the tile, as all that is called so
-  // No constant to a compiler, which unrolls short loops whole and takes seconds for it; uniform, since shuffles need that.
-  let opaque = select(0u, 1u, x_first() > 3.0e38);
   // Sixteen loads and more at once do not fit the registers of a CPU adapter.
-  let end = 4u + select(0u, opaque, UNITS > 8u && TILE_ROWS == 1u);
-  for (var i = 0u; i < BLOCKS + opaque; i++) {
+  let end = 4u + select(0u, opaque(), UNITS > 8u && TILE_ROWS == 1u);
+  for (var i = 0u; i < count; i++) {
     let b = min(start + i, KB - 1u);
     let isIn = SPLIT == 1u || start + i < KB;
     // Zeroed in words: on lavapipe (Mesa 25.0) a variable without an initialiser keeps the last round's value.
@@ -78,11 +76,8 @@ fn matmul(lane: Lane) {
     for (var q = 0u; q < QUADS; q++) {
       let item = first_item + q * LANES;
       let affines = load_affines(row_block_of(item), b, item % 8u);
-      add_block(affines, q, &total, sum, &acc, isIn, lane);
-      if (TILE_ROWS > 4u) { add_block(affines, q, &total_4, sum_4, &acc_4, isIn, lane); }
+      add_block(affines, q, &total, sum, acc, isIn, lane);
+      if (TILE_ROWS > 4u) { add_block(affines, q, &total_4, sum_4, acc_4, isIn, lane); }
     }
   }
-  keep_sums(&acc, 0u, lane);
-  if (TILE_ROWS > 4u) { keep_sums(&acc_4, 4u, lane); }
-  store_tile(lane, opaque);
 }

@@ -3,6 +3,7 @@
 @group(0) @binding(0) var<storage, read> x: array<vec4f>;
 struct Lane {
   @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_id) local: vec3u,
   @builtin(subgroup_invocation_id) sub: u32,
 }
@@ -12,16 +13,19 @@ alias Held = vec4f;
 fn x_hold(first_row: u32, b: u32, r: u32, lane: Lane) -> Held {
   let own = lane.sub & 7u;
   if (PART == 1u) { return x[first_row * X_ROW + b * 8u + own]; }
-  return x[(first_row + own / 2u) * X_ROW + b * 8u + r * 2u + own % 2u];
+  return x_run(first_row, b, r, own);
 }
-fn x_take(held: Held, m: u32, r: u32, h: u32, lane: Lane) -> vec4f {
-  return subgroupShuffle(held, (lane.sub & ~7u) + select(m, r, PART == 1u) * 2u + h);
+// Where a quad is held: its columns come one by one, as they are needed.
+alias Taken = u32;
+fn x_take(held: Held, m: u32, r: u32, h: u32, lane: Lane) -> Taken {
+  return (lane.sub & ~7u) + select(m, r, PART == 1u) * 2u + h;
 }
+fn x_of(taken: Taken, held: Held, c: u32) -> f32 { return subgroupShuffle(held[c], taken); }
 
 // The sum of a row's columns in a block, those of even quads and of odd ones: each invocation adds up what it holds.
 alias ColumnSum = f32;
 fn x_sum_held(sum: ptr<function, ColumnSum>, held: Held) { *sum += (held.x + held.y) + (held.z + held.w); }
-fn x_sum_taken(sum: ptr<function, ColumnSum>, m: u32, h: u32, v: vec4f) {}
+fn x_sum_taken(sum: ptr<function, ColumnSum>, m: u32, h: u32, taken: Taken) {}
 fn x_sum_of(sum: ColumnSum, m: u32, lane: Lane) -> f32 {
   let first = (lane.sub & ~7u) + m * 2u;
   var even = subgroupShuffle(sum, first);

@@ -3,7 +3,6 @@ import { defineKernel } from '../kernel.ts'
 import { EXACT } from '../lib/activation-oracle.ts'
 import { type ActivationName, activations } from '../lib/fragments.ts'
 import {
-  activationsOf,
   type MatmulShape,
   type MatmulTuning,
   matmulConsts,
@@ -11,14 +10,13 @@ import {
   matmulDispatch,
   matmulForms,
   matmulFragments,
-  matmulInputs,
   matmulOrder,
   matmulTune,
   paddedColumns,
-  product,
   soundMatmul,
   validMatmul,
 } from '../lib/matmul.ts'
+import { activationsOf, matmulInputs, product } from '../lib/matmul-oracle.ts'
 
 /** `rows` counts gate and up rows together; pair i is (gate i, up i). `stride`: values between rows of y. */
 export type GateUpShape = MatmulShape & { activation: ActivationName; stride: number }
@@ -77,6 +75,7 @@ export const gateUp = defineKernel<GateUpShape, MatmulTuning>({
     { ...shape('f32', 2, 66, 160), eps: 1e-2 },
     { ...shape('affine4/32/f16', 5, 256, 96), x: 'int8', eps: 1e-5 },
     shape('f16', 2, 130, 40, 'gelu'),
+    shape('affine4/32/f16', 37, 448, 96),
     shape('bf16', 1, 66, 64, 'gelu-tanh'),
     shape('f32', 2, 6, 33, 'relu'),
     { ...shape('f32', 1, 64, 64), start: 32, stride: 64 },

@@ -3,21 +3,19 @@ import { defineKernel } from '../kernel.ts'
 import { leaveQuads, type OutputName, outputs } from '../lib/fragments.ts'
 import { type LeftType, leaveRow, leftRowWords } from '../lib/left-rows.ts'
 import {
-  activationsOf,
   type MatmulShape,
   type MatmulTuning,
   matmulConsts,
   matmulCost,
   matmulDispatch,
-  matmulInputs,
   matmulOrder,
   matmulTune,
   paddedColumns,
-  product,
   quadFragments,
   soundMatmul,
   validMatmul,
 } from '../lib/matmul.ts'
+import { activationsOf, matmulInputs, product } from '../lib/matmul-oracle.ts'
 import { finish, type LinearShape, outputConsts } from './linear.ts'
 
 /** A part of a split matrix starts at a multiple of 32 rows, and only the last ends elsewhere. */

@@ -28,7 +28,7 @@ fn store_quad(row: u32, item: u32, value: vec4f) {
   partial[quad.place] = v;
 }
 
-fn kept(lane: Lane) -> Quad { return quad_of(lane.group.y, first_item_of(lane)); }
+fn kept(lane: Lane) -> Quad { return quad_of(lane.group.y, first_item_of(lane.group.x, lane)); }
 fn leave_quad(quad: Quad) {
   let block = block_of(quad);
   if (quad.isIn) { leave(quad.row, quad.at, weighted(quad), block); }

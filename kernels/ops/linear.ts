@@ -3,7 +3,6 @@ import { defineKernel } from '../kernel.ts'
 import { EXACT } from '../lib/activation-oracle.ts'
 import { type OutputName, outputs } from '../lib/fragments.ts'
 import {
-  activationsOf,
   type MatmulShape,
   type MatmulTuning,
   matmulConsts,
@@ -11,14 +10,13 @@ import {
   matmulDispatch,
   matmulForms,
   matmulFragments,
-  matmulInputs,
   matmulOrder,
   matmulTune,
   paddedColumns,
-  product,
   soundMatmul,
   validMatmul,
 } from '../lib/matmul.ts'
+import { activationsOf, matmulInputs, product } from '../lib/matmul-oracle.ts'
 
 export type LinearShape = MatmulShape & {
   /** 1: added to what y holds. */

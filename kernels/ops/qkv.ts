@@ -3,7 +3,6 @@ import { defineKernel } from '../kernel.ts'
 import { type KvType, kvTypes } from '../lib/fragments.ts'
 import { paddedHalf } from '../lib/kv-layout.ts'
 import {
-  activationsOf,
   type MatmulShape,
   type MatmulTuning,
   matmulConsts,
@@ -11,13 +10,12 @@ import {
   matmulDispatch,
   matmulForms,
   matmulFragments,
-  matmulInputs,
   matmulOrder,
   matmulTune,
-  product,
   soundMatmul,
   validMatmul,
 } from '../lib/matmul.ts'
+import { activationsOf, matmulInputs, product } from '../lib/matmul-oracle.ts'
 import { raggedRows } from '../lib/ragged-rows.ts'
 import { headOutputs, putHead, rotaryInput, turned } from '../lib/rotation.ts'
 
