@@ -70,6 +70,8 @@ const SHUFFLED: Fragment = {
 
 /** Most activation rows of a tile: buffers go on to a multiple of it. */
 export const ROW_TILE = 8
+/** Rows of a matrix that keep the threads of a CPU busy in workgroups of 128: those of a head. */
+const TALL = 2 ** 13
 /** Most activation rows of the form for several. */
 export const SEVERAL_ROWS = 4
 
@@ -97,7 +99,16 @@ export function soundMatmul(shape: MatmulShape, caps: Capabilities): MatmulTunin
   // On a CPU, eight rows pay where shuffles read them together; activations of eight bits are few to read as it is.
   const isTall = !caps.software || (batch > SEVERAL_ROWS && shuffle === 1 && x !== 'int8')
   const rows = batch === 1 ? 1 : isTall ? ROW_TILE : SEVERAL_ROWS
-  const sound = { LANES: 8, SPLIT: split, SHUFFLE: shuffle, QUADS: 1, TILE_ROWS: rows, TURNS: 0 }
+  // What a workgroup costs by itself counts where a row is all there is, and many can still share out a tall matrix.
+  const lanes = caps.software && batch === 1 && shape.rows >= TALL ? 32 : 8
+  const sound = {
+    LANES: lanes,
+    SPLIT: split,
+    SHUFFLE: shuffle,
+    QUADS: 1,
+    TILE_ROWS: rows,
+    TURNS: 0,
+  }
   // A second quad pays where activations come from a workgroup's memory and weights are few words.
   const turns = { ...sound, QUADS: formatOf(shape.format).consts.UNITS! > 4 ? 1 : 2, TURNS: 16 }
   return isTall && validMatmul(shape, turns, caps) ? turns : sound
