@@ -37,9 +37,10 @@ export async function runCommand(
 }
 
 /** Runs an ES module of `source` in the root of the checkout; `./dist` is there once a command has run. */
-export function startModule(source: string): ChildProcess {
+export function startModule(source: string, env: Record<string, string> = {}): ChildProcess {
   return spawn(process.execPath, ['--input-type=module', '-e', source], {
     cwd: root,
+    env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
 }

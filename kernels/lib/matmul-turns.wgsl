@@ -14,7 +14,8 @@ fn x_run(first_row: u32, b: u32, r: u32, own: u32) -> vec4f {
 fn stage(lane: Lane) {
   let own = lane.sub & 7u;
   let first_row = lane.group.y * TILE_ROWS + own / 2u;
-  for (var i = 0u; i < KB * TILE_ROWS + opaque(); i++) {
+  for (var n = 0u; n < KB * TILE_ROWS + opaque(); n++) {
+    let i = min(n, KB * TILE_ROWS - 1u); // whatever opaque() is, nothing is written beyond
     staged[i * 8u + own] = x[(first_row + i / (KB * 4u) * 4u) * X_ROW + i % (KB * 4u) * 2u + own % 2u];
   }
   if (lane.local.x == 0u) { turns = vec2u(lane.group.x, lane.groups.x); }
