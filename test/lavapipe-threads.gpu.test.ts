@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { removeFolder } from '../engine/weights/fixture.ts'
 import { setLavapipeThreads } from '../kernels/gpu/lavapipe-threads.ts'
 import { Device } from '../kernels/index.ts'
-import { exitCode, startModule } from './command-line.ts'
+import { exitCode, runCommand, startModule } from './command-line.ts'
 import { writeRandomLlama } from './random-llama.ts'
 
 const device = await Device.open()
@@ -32,6 +32,8 @@ async function threadsAfter(folder: string, threads: string): Promise<number> {
 test.skipIf(!isLavapipe)(
   'an engine has lavapipe compute with twice as many threads as cores [needs lavapipe]',
   async () => {
+    // Builds `dist`.
+    expect(await runCommand(['cli', '--version'])).toMatchObject({ code: 0 })
     const told: NodeJS.ProcessEnv = {}
     setLavapipeThreads(told)
     const { folder } = await writeRandomLlama({ seed: 5, text: true })

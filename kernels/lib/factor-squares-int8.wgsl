@@ -5,7 +5,8 @@ fn squares_of(row: u32, b: u32) -> f32 {
 fn row_factor(row: u32) -> f32 {
   var low = vec4f();
   var high = vec4f();
-  for (var b = 0u; b < KB + (x_first() >> 31u); b += 8u) {
+  let end = opaque(KB);
+  for (var b = 0u; b < end; b += 8u) {
     low += vec4f(squares_of(row, b), squares_of(row, b + 1u), squares_of(row, b + 2u), squares_of(row, b + 3u));
     high += vec4f(squares_of(row, b + 4u), squares_of(row, b + 5u), squares_of(row, b + 6u), squares_of(row, b + 7u));
   }

@@ -21,11 +21,12 @@ fn keep_sums(acc: ptr<function, Sums>, first_item: u32, first: u32, lane: Lane) 
   }
 }
 
-// opaque: 0, but no constant to a compiler: what follows a product is long, and compiled once where it is not unrolled.
-fn store_sums(first_item: u32, opaque: u32, lane: Lane) {
+// What follows a product is long, and compiled once where it is not unrolled.
+fn store_sums(first_item: u32, lane: Lane) {
   let first_row = lane.group.y * TILE_ROWS;
   let place = lane_of(lane) * TILE;
-  for (var t = 0u; t < TILE + opaque; t++) {
+  let end = opaque(TILE);
+  for (var t = 0u; t < end; t++) {
     var value = partial[place + t];
     for (var s = 1u; s < SPLIT; s++) { value += partial[place + s * LANES * TILE + t]; }
     store_quad(first_row + t % TILE_ROWS, first_item + t / TILE_ROWS * LANES, value);
@@ -33,11 +34,11 @@ fn store_sums(first_item: u32, opaque: u32, lane: Lane) {
 }
 
 // After the last of `keep_sums`.
-fn store_tile(first_item: u32, opaque: u32, lane: Lane) {
+fn store_tile(first_item: u32, lane: Lane) {
   if (SPLIT * TILE == 1u) { return; }
   if (SPLIT > 1u) {
     workgroupBarrier();
     if (lane.local.y > 0u) { return; }
   }
-  store_sums(first_item, opaque, lane);
+  store_sums(first_item, lane);
 }

@@ -9,9 +9,8 @@ fn matmul(lane: Lane) {
   const BLOCKS = (KB + SPLIT - 1u) / SPLIT;
   let start = lane.local.y * BLOCKS;
   var acc: Sums;
-  // No constant to a compiler, which unrolls short loops whole and takes seconds for it; uniform, since shuffles need that.
-  let opaque = x_first() >> 31u;
-  for (var i = 0u; i < BLOCKS + opaque; i++) {
+  let end = opaque(BLOCKS);
+  for (var i = 0u; i < end; i++) {
     let b = min(start + i, KB - 1u);
     var held: array<Held, TILE_ROWS>;
     for (var m = 0u; m < TILE_ROWS; m++) { held[m] = x_hold((first_row + m) * X_ROW + b * 8u, lane); }
@@ -35,5 +34,5 @@ fn matmul(lane: Lane) {
     }
   }
   keep_sums(&acc, item, 0u, lane);
-  store_tile(item, opaque, lane);
+  store_tile(item, lane);
 }

@@ -6,8 +6,8 @@ fn matmul(lane: Lane) {
   let first_item = first_item_of(lane.group.x, lane);
   var acc: Sums;
   var acc_4: Sums;
-  add_blocks(first_item, lane.local.y * BLOCKS, BLOCKS + opaque(), &acc, &acc_4, lane);
+  add_blocks(first_item, lane.local.y * BLOCKS, opaque(BLOCKS), &acc, &acc_4, lane);
   keep_sums(&acc, first_item, 0u, lane);
   if (TILE_ROWS > 4u) { keep_sums(&acc_4, first_item, 4u, lane); }
-  store_tile(first_item, opaque(), lane);
+  store_tile(first_item, lane);
 }

@@ -121,14 +121,14 @@ export const matmulForms = <S extends MatmulShape>(shape: S, rows: number): Form
 })
 
 export function validMatmul(shape: MatmulShape, tuning: MatmulTuning, caps: Capabilities): boolean {
-  const { LANES, TILE_ROWS, QUADS, SPLIT, SHUFFLE } = tuning
+  const { LANES, TILE_ROWS, QUADS, SPLIT, SHUFFLE, TURNS: turns } = tuning
   if (shape.x === 'int8' && !formatOf(shape.format).integers) return false
   if (SHUFFLE === 1 && (caps.subgroupMin < 8 || SPLIT > 1)) return false
   if (LANES * SPLIT > Math.min(128, caps.maxInvocations)) return false
   if (SPLIT > 1 && ((LANES === 8 && SPLIT === 4) || TILE_ROWS === 4)) return false
   if (QUADS > 1 && (TILE_ROWS === 1 || LANES > 8 || shape.x === 'int8')) return false
-  if (tuning.TURNS > 0) return caps.software && validTurns(shape, tuning, caps)
-  if (SPLIT * LANES * QUADS * TILE_ROWS * 16 > caps.maxWorkgroupBytes) return false
+  if (turns > 0 && !(caps.software && validTurns(shape, tuning))) return false
+  if (workgroupBytes(shape, tuning) > caps.maxWorkgroupBytes) return false
   return shape.batch === 1 ? TILE_ROWS === 1 : true
 }
 
@@ -188,12 +188,19 @@ export function matmulDispatch(
 const inTurn = (items: number, wanted: number): number =>
   Math.ceil(items / Math.ceil(items / Math.min(items, Math.ceil(wanted))))
 
-/** A tile's activations and sums fit the workgroup's memory. */
-function validTurns(shape: MatmulShape, tuning: MatmulTuning, caps: Capabilities): boolean {
-  const { LANES, QUADS, TILE_ROWS, SHUFFLE } = tuning
-  if (SHUFFLE === 0 || LANES > 8 || TILE_ROWS < ROW_TILE || shape.x === 'int8') return false
-  const vectors = (LANES * QUADS + Math.ceil(shape.columns / 32) * 8) * TILE_ROWS + 1
-  return shape.batch > SEVERAL_ROWS && vectors * 16 <= caps.maxWorkgroupBytes
+/** What matmul-turns.wgsl is written for. */
+const validTurns = ({ batch, x }: MatmulShape, tuning: MatmulTuning): boolean =>
+  batch > SEVERAL_ROWS &&
+  x !== 'int8' &&
+  tuning.SHUFFLE === 1 &&
+  tuning.LANES === 8 &&
+  tuning.TILE_ROWS === ROW_TILE
+
+/** Of a tile's sums; where workgroups take turns also of its activations, and of which turns these are. */
+function workgroupBytes(shape: MatmulShape, tuning: MatmulTuning): number {
+  const { SPLIT, LANES, QUADS, TILE_ROWS, TURNS: turns } = tuning
+  const sums = SPLIT * LANES * QUADS * TILE_ROWS * 16
+  return turns > 0 ? sums + TILE_ROWS * paddedColumns(shape.columns) * 4 + 16 : sums
 }
 
 /** Columns of an activation row in memory. */

@@ -35,14 +35,11 @@ fn add_block(affines: Affines, q: u32, total: ptr<function, Sums>, sum: ColumnSu
   }
 }
 
-// No constant to a compiler, which unrolls short loops whole and takes seconds for it; uniform, since shuffles need that: 0.
-fn opaque() -> u32 { return select(0u, 1u, x_first() > 3.0e38); }
-
 // Adds `count` blocks from `start` on: `acc` those of rows 0 to 3 of the tile, `acc_4`, as all that is called so, of rows 4 to 7.
 fn add_blocks(first_item: u32, start: u32, count: u32, acc: ptr<function, Sums>, acc_4: ptr<function, Sums>, lane: Lane) {
   let row = lane.group.y * TILE_ROWS;
   // Sixteen loads and more at once do not fit the registers of a CPU adapter.
-  let end = 4u + select(0u, opaque(), UNITS > 8u && TILE_ROWS == 1u);
+  let end = select(4u, opaque(4u), UNITS > 8u && TILE_ROWS == 1u);
   for (var i = 0u; i < count; i++) {
     let b = min(start + i, KB - 1u);
     let isIn = SPLIT == 1u || start + i < KB;

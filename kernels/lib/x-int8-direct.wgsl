@@ -12,4 +12,6 @@ fn x_take(held: Held, j: u32, lane: Lane) -> vec4i {
   return (vec4i(bitcast<i32>(x[held + j].x)) << vec4u(24u, 16u, 8u, 0u)) >> vec4u(24u);
 }
 fn x_scales(held: Held, lane: Lane) -> vec2f { return bitcast<vec2f>(vec2u(x[held].y, x[held + 1u].y)); }
-fn x_first() -> u32 { return x[0].y; }
+// The same number, but no constant to a compiler, which unrolls short loops whole and takes seconds for it; uniform, since
+// shuffles need that.
+fn opaque(bound: u32) -> u32 { return bound + (x[0].y >> 31u); } // a scale is not negative

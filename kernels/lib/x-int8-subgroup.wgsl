@@ -18,4 +18,6 @@ fn x_scales(held: Held, lane: Lane) -> vec2f {
   let octet = lane.sub & ~7u;
   return bitcast<vec2f>(vec2u(subgroupShuffle(held.beside, octet), subgroupShuffle(held.beside, octet + 1u)));
 }
-fn x_first() -> u32 { return x[0].y; }
+// The same number, but no constant to a compiler, which unrolls short loops whole and takes seconds for it; uniform, since
+// shuffles need that.
+fn opaque(bound: u32) -> u32 { return bound + (x[0].y >> 31u); } // a scale is not negative
