@@ -30,7 +30,7 @@ fn matmul(lane: Lane) {
     for (var m = 0u; m < TILE_ROWS; m++) {
       let scales = x_scales(held[m], lane);
       let value = fma(affines.scale * scales.x, vec4f(total[m]), affines.bias * scales.y);
-      acc[m] += select(vec4f(0.0), value, start + i < KB);
+      set_sum(&acc, m, sum_at(&acc, m) + select(vec4f(0.0), value, start + i < KB));
     }
   }
   keep_sums(&acc, item, 0u, lane);

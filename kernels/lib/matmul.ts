@@ -101,16 +101,17 @@ export function soundMatmul(shape: MatmulShape, caps: Capabilities): MatmulTunin
   const rows = batch === 1 ? 1 : isTall ? ROW_TILE : SEVERAL_ROWS
   // What a workgroup costs by itself counts where a row is all there is, and many can still share out a tall matrix.
   const lanes = caps.software && batch === 1 && shape.rows >= TALL ? 32 : 8
+  // On a CPU, a second quad pays for tall tiles of weights that are few words.
+  const isWide = caps.software && isTall && formatOf(shape.format).consts.UNITS! <= 4
   const sound = {
     LANES: lanes,
     SPLIT: split,
     SHUFFLE: shuffle,
-    QUADS: 1,
+    QUADS: isWide ? 2 : 1,
     TILE_ROWS: rows,
     TURNS: 0,
   }
-  // A second quad pays where activations come from a workgroup's memory and weights are few words.
-  const turns = { ...sound, QUADS: formatOf(shape.format).consts.UNITS! > 4 ? 1 : 2, TURNS: 16 }
+  const turns = { ...sound, TURNS: 16 }
   return isTall && validMatmul(shape, turns, caps) ? turns : sound
 }
 

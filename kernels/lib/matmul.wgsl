@@ -21,7 +21,7 @@ fn add_run(runs: ptr<function, array<Run, QUADS>>, r: u32, held: Held, total: pt
       for (var c = 0u; c < 4u; c++) {
         let rows = rows_at((*runs)[q], h * 4u + c);
         for (var m = 0u; m < PART; m++) {
-          (*total)[q * PART + m] = fma(rows, vec4f(x_of(taken[m], held, c)), (*total)[q * PART + m]);
+          set_sum(total, q * PART + m, fma(rows, vec4f(x_of(taken[m], held, c)), sum_at(total, q * PART + m)));
         }
       }
     }
@@ -30,8 +30,8 @@ fn add_run(runs: ptr<function, array<Run, QUADS>>, r: u32, held: Held, total: pt
 
 fn add_block(affines: Affines, q: u32, total: ptr<function, Sums>, sum: ColumnSum, acc: ptr<function, Sums>, isIn: bool, lane: Lane) {
   for (var m = 0u; m < PART; m++) {
-    let value = scaled(affines, (*total)[q * PART + m], x_sum_of(sum, m, lane));
-    (*acc)[q * PART + m] += select(vec4f(0.0), value, isIn);
+    let value = scaled(affines, sum_at(total, q * PART + m), x_sum_of(sum, m, lane));
+    set_sum(acc, q * PART + m, sum_at(acc, q * PART + m) + select(vec4f(0.0), value, isIn));
   }
 }
 
