@@ -157,7 +157,7 @@ export function addEngine(command: Command): Command {
     )
     .option('--kv-memory <size>', 'memory of the KV cache, as in 2GB or 512MB', bytes)
     .option('--max-sequences <n>', 'sequences that run at once (default: 16)', whole(1, 1024))
-    .option('--prefill-chunk <n>', 'prompt tokens in a step (default: 64)', whole(1, 4096))
+    .option('--prefill-chunk <n>', 'most prompt tokens in a step (default: 256)', whole(1, 4096))
     .option('--draft <model>', 'smaller model that drafts tokens ahead')
     .option(
       '--speculate <n>',

@@ -181,7 +181,7 @@ export interface LoadOptions {
   kvMemory?: number
   /** Sequences that run at once, 1–1024; others wait. Default 16. */
   maxSequences?: number
-  /** Rows of prompts in a step, 1–4096. Default 64. Changes speed, never tokens. */
+  /** Most rows of prompts in a step, 1–4096. Default 256; fewer where a step would take long. Changes speed, never tokens. */
   prefillChunk?: number
   /** A smaller model of the same vocabulary that drafts tokens ahead: a folder or an id. Changes speed, never tokens. */
   draft?: string

@@ -23,11 +23,24 @@ const step = (decoding: number, prompt: number): Step => ({
 })
 
 describe('rows of prompts in a step', () => {
-  test('a whole chunk while nobody reads along', () => {
+  test('nobody reads along: 64, or as many as 400 ms are known to be enough for', () => {
     const pace = new Pace()
     pace.note(step(4, 0), 100)
-    expect(pace.budget(64, 0)).toBe(64)
-    expect(pace.budget(512, 0)).toBe(512)
+    expect(pace.budget(512, 0)).toBe(64)
+    expect(pace.budget(32, 0)).toBe(32)
+    pace.note(step(0, 64), 8 * 25)
+    expect(pace.budget(512, 0)).toBe(16 * 8)
+    expect(pace.budget(100, 0)).toBe(100)
+    pace.reset()
+    expect(pace.budget(512, 0)).toBe(64)
+  })
+
+  test('nobody reads along, and tiles are dear or cost next to nothing: 64, or the chunk', () => {
+    const [slow, fast] = [new Pace(), new Pace()]
+    slow.note(step(0, 64), 8 * 1000)
+    fast.note(step(0, 64), 0.8)
+    expect(slow.budget(512, 0)).toBe(64)
+    expect(fast.budget(512, 0)).toBe(512)
   })
 
   test('before anything is known: what fills the last tile, and one more', () => {

@@ -1,8 +1,8 @@
 /**
- * How many rows of prompts a step may take while answers are streaming: as many as let it last about twice as long as a
+ * How many rows of prompts a step may take. While answers are streaming: as many as let it last about twice as long as a
  * step without them, so that a long prompt never makes those who read wait much longer than they are used to
- * (Sarathi-Serve, Agrawal et al. 2024). Learnt from the steps themselves. Rows cost by the tile: what is left of the last
- * one is free.
+ * (Sarathi-Serve, Agrawal et al. 2024). Else as many as a newcomer may wait for. Learnt from the steps themselves. Rows cost
+ * by the tile: what is left of the last one is free.
  */
 import { ROW_TILE } from '../kernels/index.ts'
 import type { Step } from './schedule/step.ts'
@@ -10,6 +10,10 @@ import type { Step } from './schedule/step.ts'
 /** A step with prompts may take so many times what one without takes. */
 const STRETCH = 2
 const WEIGHT = 0.3
+/** Milliseconds that a step may take when nobody reads along: who comes next waits for it. */
+const LONGEST = 400
+/** What it takes at least: of fewer rows, a step's dispatches would cost too much. */
+const WORTH_ROWS = 64
 /** Fewer rows are not worth a step's attention. */
 const FEWEST_ROWS = ROW_TILE / 2
 
@@ -35,11 +39,14 @@ export class Pace {
 
   /**
    * Rows of prompts for the next step.
-   * @param chunk the most, and what a step takes when nobody reads along
+   * @param chunk the most
    * @param streaming sequences that somebody reads as they grow
    */
   budget(chunk: number, streaming: number): number {
-    if (streaming === 0) return chunk
+    if (streaming === 0) {
+      const rows = this.#tile ? Math.floor(LONGEST / this.#tile) * ROW_TILE : 0
+      return Math.min(chunk, Math.max(WORTH_ROWS, rows))
+    }
     const known = this.#decoding !== null && this.#tile !== null && this.#tile > 0
     const more = known ? Math.floor((this.#decoding! * (STRETCH - 1)) / this.#tile!) : 1
     const rows = (tilesOf(streaming) + more) * ROW_TILE - streaming

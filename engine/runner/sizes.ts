@@ -22,7 +22,7 @@ export interface SizeOptions {
   readonly kvMemory: number | undefined
   /** Sequences that run at once. */
   readonly maxSequences: number | undefined
-  /** Rows of prompts in a step. */
+  /** Most rows of prompts in a step. */
   readonly prefillChunk: number | undefined
   /** Most tokens drafted ahead. */
   readonly drafts: number
@@ -51,7 +51,7 @@ export interface Sizes {
 /** Contexts longer than this are reserved only when asked for. */
 const DEFAULT_CONTEXT = 8192
 const DEFAULT_SEQUENCES = 16
-const DEFAULT_CHUNK = 64
+const DEFAULT_CHUNK = 256
 /** Rows that a step scores, where a binding holds their logits. */
 const SCORED_ROWS = 8
 
