@@ -17,4 +17,3 @@ fn block_of(quad: Quad) -> Block {
   }
   return block;
 }
-fn settle(lane: Lane) { leave_quad(kept(lane)); }

@@ -83,20 +83,23 @@ const leaveFragments = (next: LeftType): readonly Fragment[] => [
   file(next === 'int8' ? './leave-int8.wgsl' : './leave-f32.wgsl'),
 ]
 
+const blockAcross: Fragment = { ...file('./block-subgroup.wgsl'), enables: ['subgroups'] }
+
 /** How a product leaves blocks of the residual for their RMS norm; `shuffle` as of `octetFragment`. */
 export const leaveQuads = (next: LeftType, shuffle: number): readonly Fragment[] => [
   ...leaveFragments(next),
-  shuffle === 1
-    ? { ...file('./block-subgroup.wgsl'), enables: ['subgroups'] }
-    : file('./block-workgroup.wgsl'),
+  ...(shuffle === 1
+    ? [blockAcross, file('./settle-subgroup.wgsl')]
+    : [file('./block-workgroup.wgsl')]),
 ]
 
-/** How a norm leaves them; `subgroup` 1: in a workgroup that is one subgroup. */
-export const leaveRows = (next: LeftType, subgroup: number): readonly Fragment[] => [
+/** How a norm leaves them; `alone`: invocations of a workgroup that is one subgroup, 0 where it is not. */
+export const leaveRows = (next: LeftType, alone: number): readonly Fragment[] => [
   ...leaveFragments(next),
-  subgroup === 1
+  alone > 0
     ? { ...file('./row-total-alone.wgsl'), enables: ['subgroups'] }
     : file('./row-total-workgroup.wgsl'),
+  ...(alone === 8 ? [blockAcross, file('./row-by-quads.wgsl')] : [file('./row-by-blocks.wgsl')]),
 ]
 
 /** `window`: keys that a query sees, 0 for all. */

@@ -12,7 +12,7 @@ export const rmsNormLeft = defineKernel<RmsNormLeftShape, RmsNormLeftTuning>({
   name: 'rms-norm-left',
   summary: 'next = x * weight, Σ x² of each 32 columns, and 1 / sqrt(mean(x²) + eps)',
   wgsl: new URL('./rms-norm-left.wgsl', import.meta.url),
-  uses: ({ next }, { SUBGROUP }) => leaveRows(next, SUBGROUP),
+  uses: ({ next }, { WG, SUBGROUP }) => leaveRows(next, SUBGROUP === 1 ? WG : 0),
   consts: ({ columns, eps, next }, { WG }) => ({
     DIM: columns,
     HIDDEN_BLOCKS: Math.ceil(columns / 32),
