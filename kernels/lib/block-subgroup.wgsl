@@ -1,11 +1,6 @@
 // A block's eight quads lie with eight neighbouring invocations, which exchange by shuffles.
-fn across_add(value: f32) -> f32 {
-  var sum = value + subgroupShuffleXor(value, 1u);
-  sum += subgroupShuffleXor(sum, 2u);
-  return sum + subgroupShuffleXor(sum, 4u);
-}
 fn block_of(quad: Quad) -> Block {
-  var block = Block(across_add(square(quad.v)), 0.0, 0.0);
+  var block = Block(over_eight(square(quad.v)), 0.0, 0.0);
   if (IN_EIGHT_BITS == 1u) {
     let own = weighted(quad);
     var top = max(max(abs(own.x), abs(own.y)), max(abs(own.z), abs(own.w)));
@@ -13,7 +8,7 @@ fn block_of(quad: Quad) -> Block {
     top = max(top, subgroupShuffleXor(top, 2u));
     block.top = max(top, subgroupShuffleXor(top, 4u));
     let q = round(own * inverse_of(block.top));
-    block.total = across_add((q.x + q.y) + (q.z + q.w));
+    block.total = over_eight((q.x + q.y) + (q.z + q.w));
   }
   return block;
 }

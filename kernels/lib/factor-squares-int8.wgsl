@@ -2,7 +2,7 @@
 fn squares_of(row: u32, b: u32) -> f32 {
   return select(0.0, bitcast<f32>(x[row * X_ROW + b * 8u + 2u].y), b < KB);
 }
-fn row_factor(row: u32) -> f32 {
+fn row_factor(row: u32, own: u32) -> f32 {
   var low = vec4f();
   var high = vec4f();
   let end = opaque(KB);

@@ -83,13 +83,18 @@ const leaveFragments = (next: LeftType): readonly Fragment[] => [
   file(next === 'int8' ? './leave-int8.wgsl' : './leave-f32.wgsl'),
 ]
 
-const blockAcross: Fragment = { ...file('./block-subgroup.wgsl'), enables: ['subgroups'] }
+/** For invocations of a subgroup, eight by eight, where all take part. */
+export const overEight: Fragment = { ...file('./over-eight.wgsl'), enables: ['subgroups'] }
+const blockAcross = [
+  overEight,
+  { ...file('./block-subgroup.wgsl'), enables: ['subgroups'] },
+] as const
 
 /** How a product leaves blocks of the residual for their RMS norm; `shuffle` as of `octetFragment`. */
 export const leaveQuads = (next: LeftType, shuffle: number): readonly Fragment[] => [
   ...leaveFragments(next),
   ...(shuffle === 1
-    ? [blockAcross, file('./settle-subgroup.wgsl')]
+    ? [...blockAcross, file('./settle-subgroup.wgsl')]
     : [file('./block-workgroup.wgsl')]),
 ]
 
@@ -99,7 +104,7 @@ export const leaveRows = (next: LeftType, alone: number): readonly Fragment[] =>
   alone > 0
     ? { ...file('./row-total-alone.wgsl'), enables: ['subgroups'] }
     : file('./row-total-workgroup.wgsl'),
-  ...(alone === 8 ? [blockAcross, file('./row-by-quads.wgsl')] : [file('./row-by-blocks.wgsl')]),
+  ...(alone === 8 ? [...blockAcross, file('./row-by-quads.wgsl')] : [file('./row-by-blocks.wgsl')]),
 ]
 
 /** `window`: keys that a query sees, 0 for all. */

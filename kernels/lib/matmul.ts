@@ -2,6 +2,7 @@
 import { formatOf } from '../formats/index.ts'
 import type { Capabilities } from '../gpu/capabilities.ts'
 import { type Forms, type Fragment, roundUp } from '../kernel.ts'
+import { overEight } from './fragments.ts'
 import { int8RowWords } from './int8-rows.ts'
 import { leftRowFloats } from './left-rows.ts'
 
@@ -39,34 +40,34 @@ export type MatmulTuning = {
   TURNS: number
 }
 
-const PAIRS: Fragment = { wgsl: new URL('./store-pairs.wgsl', import.meta.url) }
-const NO_FACTOR: Fragment = { wgsl: new URL('./factor-none.wgsl', import.meta.url) }
-/** What is left of an RMS norm: worked out in steps of one row, where no dispatch did it, and else as a norm left it. */
+const file = (name: string): Fragment => ({ wgsl: new URL(name, import.meta.url) })
+const PAIRS = file('./store-pairs.wgsl')
+const NO_FACTOR = file('./factor-none.wgsl')
+/**
+ * What is left of an RMS norm: worked out in steps of one row, where no dispatch did it, by each invocation or across eight
+ * of them, and else as a norm left it.
+ */
 const FACTORS = {
   f32: {
-    one: { wgsl: new URL('./factor-squares-f32.wgsl', import.meta.url) },
-    several: { wgsl: new URL('./factor-left-f32.wgsl', import.meta.url) },
+    alone: [file('./factor-squares-f32.wgsl')],
+    across: [overEight, file('./factor-across-f32.wgsl')],
+    left: [file('./factor-left-f32.wgsl')],
   },
   int8: {
-    one: { wgsl: new URL('./factor-squares-int8.wgsl', import.meta.url) },
-    several: { wgsl: new URL('./factor-left-int8.wgsl', import.meta.url) },
+    alone: [file('./factor-squares-int8.wgsl')],
+    across: [overEight, file('./factor-across-int8.wgsl')],
+    left: [file('./factor-left-int8.wgsl')],
   },
-} as const satisfies Record<string, Pick<Forms<Fragment>, 'one' | 'several'>>
-const CORE: Fragment = { wgsl: new URL('./matmul.wgsl', import.meta.url) }
-const ONCE: Fragment = { wgsl: new URL('./matmul-once.wgsl', import.meta.url) }
-const TURNS: Fragment = { wgsl: new URL('./matmul-turns.wgsl', import.meta.url) }
-const END: Fragment = { wgsl: new URL('./matmul-end.wgsl', import.meta.url) }
-const DIRECT: Fragment = { wgsl: new URL('./x-direct.wgsl', import.meta.url) }
-const CORE_INT8: Fragment = { wgsl: new URL('./matmul-int8.wgsl', import.meta.url) }
-const DIRECT_INT8: Fragment = { wgsl: new URL('./x-int8-direct.wgsl', import.meta.url) }
-const SHUFFLED_INT8: Fragment = {
-  wgsl: new URL('./x-int8-subgroup.wgsl', import.meta.url),
-  enables: ['subgroups'],
-}
-const SHUFFLED: Fragment = {
-  wgsl: new URL('./x-subgroup.wgsl', import.meta.url),
-  enables: ['subgroups'],
-}
+} as const
+const CORE = file('./matmul.wgsl')
+const ONCE = file('./matmul-once.wgsl')
+const TURNS = file('./matmul-turns.wgsl')
+const END = file('./matmul-end.wgsl')
+const DIRECT = file('./x-direct.wgsl')
+const SHUFFLED: Fragment = { ...file('./x-subgroup.wgsl'), enables: ['subgroups'] }
+const CORE_INT8 = file('./matmul-int8.wgsl')
+const DIRECT_INT8 = file('./x-int8-direct.wgsl')
+const SHUFFLED_INT8: Fragment = { ...file('./x-int8-subgroup.wgsl'), enables: ['subgroups'] }
 
 /** Most activation rows of a tile: buffers go on to a multiple of it. */
 export const ROW_TILE = 8
@@ -136,8 +137,9 @@ export function validMatmul(shape: MatmulShape, tuning: MatmulTuning, caps: Capa
 /** For kernels that store pairs. */
 export function matmulFragments(shape: MatmulShape, tuning: MatmulTuning): readonly Fragment[] {
   const { x = 'f32', batch, eps } = shape
-  const factor = eps === undefined ? NO_FACTOR : FACTORS[x][batch === 1 ? 'one' : 'several']
-  return [...quadFragments(shape, tuning), factor, PAIRS]
+  const { alone, across, left } = FACTORS[x]
+  const norm = batch > 1 ? left : tuning.SHUFFLE === 1 ? across : alone
+  return [...quadFragments(shape, tuning), ...(eps === undefined ? [NO_FACTOR] : norm), PAIRS]
 }
 
 /** For kernels that store quads. */
