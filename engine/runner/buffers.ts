@@ -3,8 +3,6 @@ import {
   DETAIL_WORDS,
   type Device,
   kvPageBytes,
-  leftRowFloats,
-  paddedHalf,
   ROW_TILE,
   roundUp,
   SETTINGS_BYTES,
@@ -13,6 +11,7 @@ import type { DecoderConfig } from '../models/config.ts'
 import type { KvGroup } from '../schedule/kv-group.ts'
 import { groupAt } from './kv-groups.ts'
 import { rotaryBuffers } from './rotary-buffers.ts'
+import { rowFloats } from './row-floats.ts'
 import type { Sizes } from './sizes.ts'
 import { partialsOf } from './spans.ts'
 
@@ -102,12 +101,11 @@ export async function createModelBuffers(
   // Tiles reach past the last row.
   const rows = roundUp(sizes.rows, ROW_TILE)
   const picks = roundUp(sizes.picks, ROW_TILE)
-  const { heads, kvHeads, headDim } = config
+  const per = rowFloats(config)
   const floats = (label: string, count: number): Promise<GPUBuffer> =>
     memory.storage(label, 'activations', count * 4)
   const words = (label: string, count: number): Promise<GPUBuffer> =>
     memory.storage(label, 'batch', count * 4)
-  const hiddenStride = roundUp(config.hiddenSize, 32)
   const pageBytes = kvPageBytes({ ...config, kv: sizes.kv })
   const kv: GPUBuffer[] = []
   const groups = Array.from({ length: config.layers }, (_, i) => groupAt(config, i, sizes))
@@ -119,26 +117,21 @@ export async function createModelBuffers(
   for (const _ of sizes.groups) rowsByGroup.push(await words('rows', rows * 4))
   const { experts } = config
   return {
-    hidden: await floats('hidden', rows * hiddenStride),
-    normed: await floats('normed', rows * leftRowFloats(config.hiddenSize)),
-    q: await floats('queries', rows * heads * paddedHalf(headDim) * 2),
-    fresh:
-      sizes.kv === 'int8'
-        ? await floats('keys and values', rows * 2 * kvHeads * paddedHalf(headDim) * 2)
-        : null,
+    hidden: await floats('hidden', rows * per.hidden),
+    normed: await floats('normed', rows * per.normed),
+    q: await floats('queries', rows * per.queries),
+    fresh: sizes.kv === 'int8' ? await floats('keys and values', rows * per.fresh) : null,
     projected:
-      config.queryKeyNorm === 'none'
-        ? null
-        : await floats('projected', rows * roundUp((heads + 2 * kvHeads) * headDim, 32)),
-    attended: await floats('attended', rows * roundUp(heads * headDim, 32)),
+      config.queryKeyNorm === 'none' ? null : await floats('projected', rows * per.projected),
+    attended: await floats('attended', rows * per.attended),
     partials: await floats('spans', partialsOf(device, config, sizes)),
-    branch: config.normPlacement === 'before' ? null : await floats('branch', rows * hiddenStride),
-    gated: await floats('gated', rows * gatedFloats(config)),
+    branch: config.normPlacement === 'before' ? null : await floats('branch', rows * per.hidden),
+    gated: await floats('gated', rows * per.gated),
     routing: experts && {
-      logits: await floats('router logits', rows * roundUp(experts.count, 32)),
+      logits: await floats('router logits', rows * per.routerLogits),
       routes: await words('routes', rows * experts.chosen * 2),
     },
-    headInput: await floats('head input', picks * hiddenStride),
+    headInput: await floats('head input', picks * per.hidden),
     logits: await floats('logits', sizes.picks * config.vocabularySize),
     rotary: await rotaryBuffers(device, config, sizes),
     kv,
@@ -149,12 +142,6 @@ export async function createModelBuffers(
     headSource: await words('head source', picks),
     picks: await words('picks', picks * 4),
   }
-}
-
-/** A row's gated values: of its MLP, or of all experts that it goes through. */
-function gatedFloats({ intermediateSize, experts }: DecoderConfig): number {
-  const own = roundUp(intermediateSize, 32)
-  return experts ? Math.max(own, experts.chosen * roundUp(experts.intermediateSize, 32)) : own
 }
 
 /** Throws GpuError when the adapter has no room. */

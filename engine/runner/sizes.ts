@@ -1,11 +1,12 @@
 /** How large the runner's buffers are: rows and sequences of a step, pages of the KV cache. Asked of the adapter, never assumed. */
-import { type Device, kvPageBytes, PAGE } from '../../kernels/index.ts'
+import { type Device, kvPageBytes, PAGE, ROW_TILE } from '../../kernels/index.ts'
 import { EngineError } from '../errors.ts'
 import type { DecoderConfig } from '../models/config.ts'
 import { longestContext } from '../models/context.ts'
 import { heldPages, type KvGroup } from '../schedule/kv-group.ts'
 import { bytesNeeded, bytesUseful, groupLayers, shareOut } from './kv-groups.ts'
 import { defaultKvBytes } from './kv-memory.ts'
+import { rowsThatFit } from './row-floats.ts'
 
 const KV_TYPES = ['f16', 'f32', 'int8'] as const
 export type KvType = (typeof KV_TYPES)[number]
@@ -51,7 +52,8 @@ export interface Sizes {
 /** Contexts longer than this are reserved only when asked for. */
 const DEFAULT_CONTEXT = 8192
 const DEFAULT_SEQUENCES = 16
-const DEFAULT_CHUNK = 256
+/** Rows of prompts in a step where nobody says: fewer where their activations do not fit a binding, down to the least. */
+const [LEAST_CHUNK, DEFAULT_CHUNK] = [64, 256]
 /** Rows that a step scores, where a binding holds their logits. */
 const SCORED_ROWS = 8
 
@@ -67,11 +69,6 @@ export function sizesOf(device: Device, config: DecoderConfig, options: SizeOpti
     throw new EngineError('bad_request', message, { param: 'kv' })
   }
   const perBinding = Math.floor(device.caps.maxBinding / pageBytes(config, options))
-  const chunk = whole('prefillChunk', options.prefillChunk ?? DEFAULT_CHUNK, 1, 4096)
-  const rows = Math.max(chunk, 1 + drafts)
-  const fits = tokensThatFit(perBinding, rows, options.draft ? [config, options.draft] : [config])
-  const context = contextOf(config, fits, options.contextLength, kv)
-  const pagesPerSequence = Math.ceil(context / PAGE)
   const logitRows = Math.floor(device.caps.maxBinding / (config.vocabularySize * 4))
   const most = Math.max(1, logitRows)
   const asked = options.maxSequences
@@ -79,6 +76,14 @@ export function sizesOf(device: Device, config: DecoderConfig, options: SizeOpti
     asked === undefined
       ? Math.min(DEFAULT_SEQUENCES, most)
       : whole('maxSequences', asked, 1, Math.min(1024, most))
+  const models = options.draft ? [config, options.draft] : [config]
+  const decoding = slots * (1 + drafts)
+  const fitting = rowsThatFit(device.caps.maxBinding, models)
+  const chunk = whole('prefillChunk', options.prefillChunk ?? chunkOf(fitting - decoding), 1, 4096)
+  const rows = Math.max(chunk, 1 + drafts)
+  const fits = tokensThatFit(perBinding, rows, models)
+  const context = contextOf(config, fits, options.contextLength, kv)
+  const pagesPerSequence = Math.ceil(context / PAGE)
   const sizes = { context, pagesPerSequence, slots, perBinding }
   const groups = groupsOf(device, config, sizes, rows, options)
   return {
@@ -90,10 +95,14 @@ export function sizesOf(device: Device, config: DecoderConfig, options: SizeOpti
     slots,
     chunk,
     drafts,
-    rows: chunk + slots * (1 + drafts),
-    picks: Math.min(most, Math.max(SCORED_ROWS, slots * (1 + drafts))),
+    rows: chunk + decoding,
+    picks: Math.min(most, Math.max(SCORED_ROWS, decoding)),
   }
 }
+
+/** `fitting`: rows of prompts for which there is room; whole tiles of them. */
+const chunkOf = (fitting: number): number =>
+  Math.max(LEAST_CHUNK, Math.min(DEFAULT_CHUNK, Math.floor(fitting / ROW_TILE) * ROW_TILE))
 
 /** Of the model and of its draft, whichever is larger. */
 const pageBytes = (config: DecoderConfig, { kv, draft }: SizeOptions): number =>
