@@ -181,7 +181,7 @@ export interface LoadOptions {
   kvMemory?: number
   /** Sequences that run at once, 1–1024; others wait. Default 16. */
   maxSequences?: number
-  /** Most rows of prompts in a step, 1–4096. Default 256, or what a binding holds; a step that would take long has fewer. */
+  /** Most rows of prompts in a step, 1–4096; a long step has fewer. Default 256, or what a binding holds. Changes speed, never tokens. */
   prefillChunk?: number
   /** A smaller model of the same vocabulary that drafts tokens ahead: a folder or an id. Changes speed, never tokens. */
   draft?: string

@@ -39,13 +39,3 @@ fn store_sums(first_item: u32, lane: Lane) {
     store_quad(first_row + t % TILE_ROWS, first_item + t / TILE_ROWS * LANES, value);
   }
 }
-
-// After the last of `keep_sums`.
-fn store_tile(first_item: u32, lane: Lane) {
-  if (SPLIT * TILE == 1u) { return; }
-  if (SPLIT > 1u) {
-    workgroupBarrier();
-    if (lane.local.y > 0u) { return; }
-  }
-  store_sums(first_item, lane);
-}

@@ -63,6 +63,8 @@ const CORE = file('./matmul.wgsl')
 const ONCE = file('./matmul-once.wgsl')
 const TURNS = file('./matmul-turns.wgsl')
 const END = file('./matmul-end.wgsl')
+const WHOLE = file('./tile-whole.wgsl')
+const IN_RUNS = file('./tile-split.wgsl')
 const DIRECT = file('./x-direct.wgsl')
 const SHUFFLED: Fragment = { ...file('./x-subgroup.wgsl'), enables: ['subgroups'] }
 const CORE_INT8 = file('./matmul-int8.wgsl')
@@ -145,13 +147,14 @@ export function matmulFragments(shape: MatmulShape, tuning: MatmulTuning): reado
 /** For kernels that store quads. */
 export function quadFragments(
   shape: MatmulShape,
-  { SHUFFLE, TURNS: turns }: MatmulTuning,
+  { SHUFFLE, SPLIT, TURNS: turns }: MatmulTuning,
 ): readonly Fragment[] {
+  const end = [END, SPLIT > 1 ? IN_RUNS : WHOLE]
   if (shape.x !== 'int8')
-    return [SHUFFLE === 1 ? SHUFFLED : DIRECT, END, CORE, turns > 0 ? TURNS : ONCE]
+    return [SHUFFLE === 1 ? SHUFFLED : DIRECT, ...end, CORE, turns > 0 ? TURNS : ONCE]
   const { integers } = formatOf(shape.format)
   if (!integers) throw new Error(`${shape.format} has no integers to multiply.`)
-  return [integers, SHUFFLE === 1 ? SHUFFLED_INT8 : DIRECT_INT8, END, CORE_INT8]
+  return [integers, SHUFFLE === 1 ? SHUFFLED_INT8 : DIRECT_INT8, ...end, CORE_INT8]
 }
 
 /** Row pairs of a part. */

@@ -1,4 +1,6 @@
 // An invocation tells of a block by itself.
+fn left(row: u32, at: u32) -> vec4f { return x_at(row, at) * weight[at]; }
+
 // eight: 8, but no constant to a compiler, which unrolls short loops and takes half a second for it.
 fn told(row: u32, b: u32, eight: u32) -> Block {
   let start = (row * HIDDEN_BLOCKS + b) * 8u;
@@ -9,10 +11,10 @@ fn told(row: u32, b: u32, eight: u32) -> Block {
   var block = Block(squares, 0.0, 0.0);
   if (IN_EIGHT_BITS == 0u) { return block; }
   var tops = vec4f();
-  for (var j = 0u; j < eight; j++) { tops = max(tops, abs(x_at(row, b * 8u + j) * weight[b * 8u + j])); }
+  for (var j = 0u; j < eight; j++) { tops = max(tops, abs(left(row, b * 8u + j))); }
   block.top = max(max(tops.x, tops.y), max(tops.z, tops.w));
   var sums = vec4f();
-  for (var j = 0u; j < eight; j++) { sums += round(x_at(row, b * 8u + j) * weight[b * 8u + j] * inverse_of(block.top)); }
+  for (var j = 0u; j < eight; j++) { sums += round(left(row, b * 8u + j) * inverse_of(block.top)); }
   block.total = (sums.x + sums.y) + (sums.z + sums.w);
   return block;
 }
@@ -22,6 +24,6 @@ fn leave_row(row: u32, lane: Lane) {
   for (var b = lane.id; b < HIDDEN_BLOCKS; b += WG) {
     let block = told(row, b, eight);
     note(b, block.squares);
-    for (var j = 0u; j < eight; j++) { leave(row, b * 8u + j, x_at(row, b * 8u + j) * weight[b * 8u + j], block); }
+    for (var j = 0u; j < eight; j++) { leave(row, b * 8u + j, left(row, b * 8u + j), block); }
   }
 }
