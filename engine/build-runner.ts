@@ -25,7 +25,7 @@ import { Drafter } from './runner/drafter.ts'
 import { Runner } from './runner/runner.ts'
 import type { Sizes } from './runner/sizes.ts'
 import { Upload } from './runner/upload.ts'
-import { beginClearing, warmUp } from './runner/warm-up.ts'
+import { warmUp } from './runner/warm-up.ts'
 import { loadWeights, type ModelWeights } from './weights/model-weights.ts'
 
 /**
@@ -50,7 +50,6 @@ export async function buildRunner(
     planned,
     mayShrink,
   )
-  beginClearing(device, buffers)
   const tunings = keptTunings(device, options)
   const [own, onDraft] = buffers as [ModelBuffers, ModelBuffers?]
   const dispatchesOf = (config: DecoderConfig, of: ModelWeights, on: ModelBuffers) =>

@@ -67,7 +67,7 @@ export {
   tunings,
 } from './kernel.ts'
 export type { KvType } from './lib/fragments.ts'
-export { kvPageBytes, PAGE, paddedHalf } from './lib/kv-layout.ts'
+export { isKvPadded, kvPageBytes, PAGE, paddedHalf } from './lib/kv-layout.ts'
 export { leftRowFloats } from './lib/left-rows.ts'
 export { type MatmulShape, type MatmulTuning, ROW_TILE, SEVERAL_ROWS } from './lib/matmul.ts'
 export { partialFloats, SPAN, spansOf } from './lib/spans.ts'

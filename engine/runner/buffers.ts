@@ -2,6 +2,7 @@
 import {
   DETAIL_WORDS,
   type Device,
+  isKvPadded,
   kvPageBytes,
   ROW_TILE,
   roundUp,
@@ -107,11 +108,13 @@ export async function createModelBuffers(
   const words = (label: string, count: number): Promise<GPUBuffer> =>
     memory.storage(label, 'batch', count * 4)
   const pageBytes = kvPageBytes({ ...config, kv: sizes.kv })
+  // Nobody reads what was not written, padding apart; to zero all of it takes a CPU adapter half a second.
+  const holds = isKvPadded(config) ? 'zeros' : 'anything'
   const kv: GPUBuffer[] = []
   const groups = Array.from({ length: config.layers }, (_, i) => groupAt(config, i, sizes))
   for (const [i, group] of groups.entries()) {
     const { pages } = sizes.groups[group] as KvGroup
-    kv.push(await memory.storage(`layer ${i} kv`, 'kv-cache', pages * pageBytes))
+    kv.push(await memory.storage(`layer ${i} kv`, 'kv-cache', pages * pageBytes, holds))
   }
   const rowsByGroup: GPUBuffer[] = []
   for (const _ of sizes.groups) rowsByGroup.push(await words('rows', rows * 4))

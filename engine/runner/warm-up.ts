@@ -76,16 +76,6 @@ export async function warmUp(
 }
 
 /**
- * Begins to clear the KV caches. Dawn does it at their first use, which takes half a second on a CPU adapter: begun early, it
- * goes on beside what the host does next.
- */
-export function beginClearing(device: Device, models: readonly ModelBuffers[]): void {
-  const encoder = device.gpu.createCommandEncoder()
-  for (const { kv } of models) for (const cache of kv) encoder.clearBuffer(cache)
-  device.gpu.queue.submit([encoder.finish()])
-}
-
-/**
  * Runs each pipeline once. As soon as one shows that the driver compiles, a second device compiles beside, where that helps;
  * where all is found in the driver's cache, it would only cost memory.
  * @returns whether it did

@@ -101,7 +101,7 @@ export class WeightLoader {
     length: number,
     read: () => Promise<Float32Array>,
   ): Promise<GPUBuffer> {
-    const buffer = await this.#device.memory.storage(label, 'weights', length * 4)
+    const buffer = await this.#device.memory.storage(label, 'weights', length * 4, 'anything')
     this.#reads.push(async () => {
       const values = await read()
       return (staging) =>
@@ -165,12 +165,14 @@ export class WeightLoader {
   }
 
   async #part(job: Job, start: number, rows: number): Promise<MatrixPart> {
-    const { source, format } = job
+    const { source, format, quantized } = job
     const { memory } = this.#device
     const per = format.wordsPerRowBlock(source.columns)
     const blocks = Math.ceil(rows / BLOCK_ROWS)
+    // Packers write whole row blocks, and the quantizer rows alone.
+    const holds = quantized ? 'zeros' : 'anything'
     const make = (name: string, words: number): Promise<GPUBuffer> =>
-      memory.storage(`${source.label} ${name}`, 'weights', words * 4 * blocks)
+      memory.storage(`${source.label} ${name}`, 'weights', words * 4 * blocks, holds)
     const [w, w_scale] = await Promise.all([
       make('words', per.words),
       per.scales > 0 ? make('scales', per.scales) : null,

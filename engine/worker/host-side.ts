@@ -38,14 +38,26 @@ let loads = 0
 /** A worker that does not end by itself is ended, ms. */
 const PATIENCE = 5000
 
-/** The process's own flags, but for the one that speaks of a program given on the command line. */
-const inherited = (flags: readonly string[]): string[] =>
-  flags.filter((flag, i) => !/^--input-type\b/.test(flag) && flags[i - 1] !== '--input-type')
+/**
+ * Flags for a worker. Node hands on the process's own, and refuses those of V8 where they are said again; but one that speaks
+ * of a program given on the command line must not come along, so then it gets those that modules are loaded with.
+ */
+export function workerFlags(flags: readonly string[]): { execArgv?: string[] } {
+  if (!flags.some((flag) => /^--input-type\b/.test(flag))) return {}
+  const isLoading = (flag = ''): boolean =>
+    /^(-r|-C|--(import|require|conditions|(experimental-)?loader))(=|$)/.test(flag)
+  const isAlone = (flag: string): boolean => !flag.startsWith('-')
+  return {
+    execArgv: flags.filter(
+      (flag, i) => isLoading(flag) || (isAlone(flag) && isLoading(flags[i - 1])),
+    ),
+  }
+}
 
 function workerLine(): Line {
   const worker = new Worker(ENTRY, {
     name: 'illuminator',
-    execArgv: inherited(process.execArgv),
+    ...workerFlags(process.execArgv),
     env: SHARE_ENV, // drivers read what is set there before an adapter is opened
   })
   const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()))

@@ -205,8 +205,11 @@ function flagsOf({ toggles = [], withoutToggles = [] }: OpenOptions): string[] {
   const flag = (verb: string, names: readonly string[]): string[] =>
     names.length > 0 ? [`${verb}-dawn-features=${names.join(',')}`] : []
   const enabled = [...toggles, ...togglesFrom(process.env)]
-  return [...flag('enable', enabled), ...flag('disable', withoutToggles)]
+  return [...flag('enable', enabled), ...flag('disable', [...WITHOUT, ...withoutToggles])]
 }
+
+/** What Memory does itself, where it is needed. */
+const WITHOUT = ['lazy_clear_resource_on_first_use']
 
 async function request(dawn: DawnModule, flags: string[]): Promise<Probe<Found>> {
   try {

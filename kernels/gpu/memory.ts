@@ -1,4 +1,8 @@
-/** Buffers with a label and a purpose; how many bytes each purpose holds is always known. */
+/**
+ * Buffers with a label and a purpose; how many bytes each purpose holds is always known. Dawn would zero each at its first use,
+ * on one thread of a CPU adapter and while nothing compiles; it is told not to (dawn.ts), and here buffers are zeroed that
+ * somebody may read before writing.
+ */
 import { GpuError } from '../errors.ts'
 import type { Device } from './device.ts'
 
@@ -20,8 +24,17 @@ export class Memory {
     this.#device = device
   }
 
-  /** A buffer of at least `bytes` (rounded up to 16), zeroed. Throws GpuError when it cannot be had. */
-  async create(label: string, purpose: Purpose, bytes: number, usage: number): Promise<GPUBuffer> {
+  /**
+   * A buffer of at least `bytes` (rounded up to 16). Throws GpuError when it cannot be had.
+   * @param holds zeros, where copies may go into it; or anything, to be written before it is read
+   */
+  async create(
+    label: string,
+    purpose: Purpose,
+    bytes: number,
+    usage: number,
+    holds: 'zeros' | 'anything' = 'zeros',
+  ): Promise<GPUBuffer> {
     const size = Math.max(16, Math.ceil(bytes / 16) * 16)
     const { maxBinding } = this.#device.caps
     if ((usage & GPUBufferUsage.STORAGE) !== 0 && size > maxBinding) {
@@ -35,13 +48,19 @@ export class Memory {
     )
     this.#device.counters.buffers++
     this.#live.set(buffer, { purpose, bytes: size })
+    if (holds === 'zeros' && (usage & GPUBufferUsage.COPY_DST) !== 0) this.#clear(buffer)
     return buffer
   }
 
   /** A storage buffer that the host can write and read back. */
-  storage(label: string, purpose: Purpose, bytes: number): Promise<GPUBuffer> {
+  storage(
+    label: string,
+    purpose: Purpose,
+    bytes: number,
+    holds: 'zeros' | 'anything' = 'zeros',
+  ): Promise<GPUBuffer> {
     const { STORAGE, COPY_DST, COPY_SRC } = GPUBufferUsage
-    return this.create(label, purpose, bytes, STORAGE | COPY_DST | COPY_SRC)
+    return this.create(label, purpose, bytes, STORAGE | COPY_DST | COPY_SRC, holds)
   }
 
   /** A buffer that the host maps to write, to be copied from. */
@@ -63,6 +82,13 @@ export class Memory {
       data.byteOffset,
       data.byteLength,
     )
+  }
+
+  #clear(buffer: GPUBuffer): void {
+    const { gpu } = this.#device
+    const encoder = gpu.createCommandEncoder()
+    encoder.clearBuffer(buffer)
+    gpu.queue.submit([encoder.finish()])
   }
 
   free(buffer: GPUBuffer): void {

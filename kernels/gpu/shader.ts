@@ -72,6 +72,9 @@ function inOneGroup(code: string, bindings: readonly Binding[]): string {
   )
 }
 
+/** Composed before: the layers of a model ask for the same few. */
+const composed = new Map<string, ShaderSource>()
+
 /** Composes `fragments` and `file` under a prelude of `consts`. */
 export function composeShader(
   name: string,
@@ -85,6 +88,20 @@ export function composeShader(
     ...Object.entries(consts).map(([key, value]) => `const ${key}: ${literal(value)};`),
   ]
   const parts = [...fragments.map((fragment) => fragment.wgsl), file]
+  const key = [name, ...prelude, ...parts.map(({ href }) => href)].join('\n')
+  const known = composed.get(key)
+  if (known) return known
+  const source = compose(name, prelude, parts, enables)
+  composed.set(key, source)
+  return source
+}
+
+function compose(
+  name: string,
+  prelude: readonly string[],
+  parts: readonly URL[],
+  enables: readonly string[],
+): ShaderSource {
   const starts: { line: number; file: string }[] = []
   let code = `${prelude.join('\n')}\n`
   let line = prelude.length + 1
@@ -99,7 +116,9 @@ export function composeShader(
     name,
     code: inOneGroup(code, bindings),
     bindings,
-    features: enables.map((feature) => (feature === 'f16' ? 'shader-f16' : feature)),
+    features: enables.map((feature) =>
+      feature === 'f16' ? 'shader-f16' : (feature as GPUFeatureName),
+    ),
     locate(at) {
       const start = starts.findLast((one) => one.line <= at)
       return start ? `${start.file}:${at - start.line + 1}` : `prelude:${at}`

@@ -24,6 +24,10 @@ export interface KvPlace {
 /** Pairs (i, i + half) of a head, padded to two loads of four. */
 export const paddedHalf = (headDim: number): number => roundUp(headDim / 2, 8)
 
+/** Whether a head has pairs that no kernel writes and attention reads: they must be zeros. */
+export const isKvPadded = ({ headDim }: Pick<KvShape, 'headDim'>): boolean =>
+  paddedHalf(headDim) * 2 !== headDim
+
 const PAIR_WORDS = { f32: 2, f16: 1, int8: 0.5 } as const satisfies Record<KvType, number>
 
 const valueWords = ({ kvHeads, headDim, kv }: KvShape): number =>
