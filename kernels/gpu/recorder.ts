@@ -4,6 +4,7 @@ import type { Device } from './device.ts'
 import type { Buffers, Pipelines } from './pipeline.ts'
 import type { Dispatch } from './plan.ts'
 import type { ShaderSource } from './shader.ts'
+import { sparing } from './sparing.ts'
 import { specialise } from './specialise.ts'
 
 /** A bind group to be made with others. */
@@ -105,12 +106,11 @@ export class Recorder {
     this.#collected = null
     let done = 0
     onPipeline(0, sources.length)
-    await Promise.all(
-      sources.map(async (source) => {
-        await this.#pipelines.get(source)
-        onPipeline(++done, sources.length)
-      }),
-    )
+    const compiled = sources.map(async (source) => {
+      await this.#pipelines.get(source)
+      onPipeline(++done, sources.length)
+    })
+    await sparing(Promise.all(compiled))
   }
 }
 
