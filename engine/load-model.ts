@@ -1,5 +1,5 @@
 /** From a model's id to a runner: files, device, sizes; and again after a device was lost. */
-import { Device, type Tunings } from '../kernels/index.ts'
+import { Device, MOST_DRAFTS, type Tunings } from '../kernels/index.ts'
 import type { LoadOptions, ModelInfo } from './api.ts'
 import { buildRunner } from './build-runner.ts'
 import { EngineError } from './errors.ts'
@@ -53,7 +53,6 @@ export interface AllLoadOptions extends LoadOptions {
 
 /** Tokens that a draft model drafts when nobody says. */
 const DRAFTS = 4
-const MOST_DRAFTS = 16
 
 /** Throws EngineError; nothing stays allocated when it does. */
 export async function loadModel(

@@ -76,7 +76,7 @@ export { LATEST } from './ops/embed.ts'
 export { DETAIL_WORDS } from './ops/logprobs.ts'
 export { quantizedFormat } from './ops/quantize.ts'
 export { MOST_WEIGHT } from './ops/quantize-oracle.ts'
-export { packSettings, SETTINGS_BYTES } from './ops/sample.ts'
+export { MOST_DRAFTS, packSettings, SETTINGS_BYTES } from './ops/sample.ts'
 export {
   chooseToken,
   seenLogit,

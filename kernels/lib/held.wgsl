@@ -18,3 +18,19 @@ fn held(values: ptr<function, array<vec4f, QUERIES * HOLD>>, i: u32, h: u32) -> 
 }
 
 fn dot4(a: vec4f, b: vec4f, acc: f32) -> f32 { return fma(a.w, b.w, fma(a.z, b.z, fma(a.y, b.y, fma(a.x, b.x, acc)))); }
+
+// The tokens that each query sees, and what the invocation holds of the queries, scaled: to be copied to where indices are
+// constants. The loops are not unrolled: a load is much code to a CPU adapter, and these come once.
+struct Loaded { lengths: array<u32, QUERIES>, queries: array<vec4f, VECTORS>, }
+fn load_queries(into: ptr<function, Loaded>, first_row: u32, kv: u32, first: u32, last: u32, lane: u32) {
+  for (var i = 0u; i < opaque(QUERIES); i++) {
+    let query = min(first + i, last);
+    let row = first_row + query / GROUP;
+    let head = (row * HEADS + kv * GROUP + query % GROUP) * CHUNKS;
+    (*into).lengths[i] = rows[row].y + 1u;
+    for (var h = 0u; h < opaque(HOLD * 2u); h++) {
+      let at = (head + min(h / 2u * 8u + lane, CHUNKS - 1u)) * 2u + h % 2u;
+      (*into).queries[i * HOLD * 2u + h] = q[at] * f32(SCALE);
+    }
+  }
+}

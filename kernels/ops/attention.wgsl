@@ -28,14 +28,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   var qa: array<vec4f, QUERIES * HOLD>;
   var qb: array<vec4f, QUERIES * HOLD>;
   var all: array<Softmax, QUERIES>;
+  var loaded: Loaded;
+  load_queries(&loaded, tile.x, kv, first, live - 1u, l);
   for (var i = 0u; i < QUERIES; i++) {
-    let query = min(first + i, live - 1u);
-    let row = tile.x + query / GROUP;
-    lengths[i] = rows[row].y + 1u;
+    lengths[i] = loaded.lengths[i];
     for (var h = 0u; h < HOLD; h++) {
-      let at = ((row * HEADS + kv * GROUP + query % GROUP) * CHUNKS + min(h * 8u + l, CHUNKS - 1u)) * 2u;
-      qa[i * HOLD + h] = q[at] * f32(SCALE);
-      qb[i * HOLD + h] = q[at + 1u] * f32(SCALE);
+      qa[i * HOLD + h] = loaded.queries[(i * HOLD + h) * 2u];
+      qb[i * HOLD + h] = loaded.queries[(i * HOLD + h) * 2u + 1u];
       give4((i * HOLD + h) * 2u, qa[i * HOLD + h], lane);
       give4((i * HOLD + h) * 2u + 1u, qb[i * HOLD + h], lane);
     }

@@ -8,6 +8,9 @@ import { chooseToken, isPenalised, seenLogit } from './sample-oracle.ts'
 export type SampleShape = { batch: number; vocabulary: number; mode: Mode | 'each its own' }
 export type SampleTuning = { WG: number }
 
+/** Most drafted tokens before a pick. */
+export const MOST_DRAFTS = 16
+
 const SEEDED: SampleSettings = { ...PLAIN, seed: 7 }
 const PENALTIES = { repetition: 1.3, presence: 0.5, frequency: 0.25 }
 const GREEDY: SampleSettings = { ...SEEDED, temperature: 0 }
@@ -171,6 +174,7 @@ export const sample = defineKernel<SampleShape, SampleTuning>({
   consts: ({ vocabulary }, { WG }) => ({
     VOCABULARY: vocabulary,
     MASK_WORDS: maskWords(vocabulary),
+    DRAFTS: MOST_DRAFTS,
     WG,
   }),
   dispatch: ({ batch }) => [batch],

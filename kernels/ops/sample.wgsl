@@ -3,7 +3,7 @@
 // sampling (Meister et al. 2022), then a draw by the Gumbel-max trick (Gumbel 1954) with numbers keyed by (seed,
 // position, token). A choice depends on its own logits, settings, counts and position, whoever shares the batch.
 //   logits [picks, VOCABULARY]; rows (token, position, slot, KV slot + 1); a token with its top bit set lies in `latest`
-//   picks (row, slot, out, run): the choice goes to latest[out]; the tokens of the `run` rows that end with this
+//   picks (row, slot, out, run): the choice goes to latest[out]; the tokens of the `run` rows, up to DRAFTS, that end with this
 //     one are drafts: `counts` lacks them, and they count as generated. No pick may write where a draft lies
 //   counts [slots, VOCABULARY]: times generated, bit 31 when in the prompt; bias [slots, VOCABULARY]
 //   mask [slots, MASK_WORDS]: a bit a token, set when it is allowed; when none is, the choice is token 0
@@ -16,6 +16,7 @@
 @group(0) @binding(6) var<storage, read> settings: array<Settings>;
 @group(0) @binding(7) var<storage, read_write> latest: array<u32>;
 
+var<workgroup> drafted: array<u32, DRAFTS>; // the newest first
 var<private> drafts: u32; // a bit for each 32 tokens, modulo 1024, that hold a draft: few look closer
 
 fn opaque(bound: u32, view: View) -> u32 { return bound + (view.pick.x >> 31u); } // no row has that number
@@ -29,7 +30,7 @@ fn draft(back: u32, pick: vec4u) -> u32 {
 fn times_drafted(token: u32, pick: vec4u) -> u32 {
   var times = 0u;
   if (((drafts >> (token / 32u % 32u)) & 1u) == 0u) { return times; }
-  for (var back = 0u; back < pick.w; back++) { times += u32(draft(back, pick) == token); }
+  for (var back = 0u; back < pick.w; back++) { times += u32(drafted[back] == token); }
   return times;
 }
 
@@ -56,7 +57,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let pick = picks[group.x];
   let s = settings[pick.y];
   var view = View(pick, s, group.x * VOCABULARY, false, BY_LANE, 0.0, vec2f(), key_of(LOWEST) + 1u, 0u);
-  for (var back = 0u; back < pick.w; back++) { drafts |= 1u << (draft(back, pick) / 32u % 32u); }
+  for (var back = lane; back < pick.w; back += WG) { drafted[back] = draft(back, pick); }
+  workgroupBarrier();
+  for (var back = 0u; back < pick.w; back++) { drafts |= 1u << (drafted[back] / 32u % 32u); }
   let is_drawn = s.temperature > 0.0;
   let is_narrowed = kept_by(BY_LANE, s) + kept_by(BY_SURPRISE, s) > 0u;
   var choice = Highest();
