@@ -161,16 +161,16 @@ async function record(
   }
   const beside = new CompilingBeside(device, isFirstOfProcess)
   try {
-    const dispatches = await new Decoder(device, pipelines, parts).record((compiled, count) => {
-      done = compiled
-      total = 2 * count
+    const dispatches = await new Decoder(device, pipelines, parts).record()
+    const { first, rest: others } = dispatches.pipelines
+    total = 2 * (first.length + others.length)
+    report()
+    const { rest } = await warmUp({ device, pipelines, dispatches, ...parts, beside }, () => {
+      done++
       report()
     })
-    const { buffers, sequences } = parts
-    const { rest } = await warmUp(device, dispatches, buffers, sequences, beside, () => {
-      done = Math.min(done + 1, total)
-      report()
-    })
+    done = total
+    report()
     return { dispatches, rest: rest.finally(() => beside.close()) }
   } catch (error) {
     await beside.close()

@@ -51,9 +51,10 @@ export { type AdapterChoice, type AdapterReport, listAdapters, openAdapter } fro
 export { Device, type DeviceOptions } from './gpu/device.ts'
 export { mapSparing } from './gpu/map-sparing.ts'
 export { type Pipeline, Pipelines } from './gpu/pipeline.ts'
-export { type Copy, type Dispatch, replay, type Segment } from './gpu/plan.ts'
+export { type Copy, compiledOf, type Dispatch, replay, type Segment } from './gpu/plan.ts'
 export { Recorder } from './gpu/recorder.ts'
 export { SecondDevice } from './gpu/second-device.ts'
+export { sparing } from './gpu/sparing.ts'
 export {
   defineKernel,
   FORMS,

@@ -1,5 +1,5 @@
 /** Microseconds of every dispatch by the adapter's own clock: each runs in a pass of its own, which has a begin and an end. */
-import type { Device } from '../../kernels/index.ts'
+import { compiledOf, type Device } from '../../kernels/index.ts'
 import { type Expectation, noExpectation, note, sleepUntilNear } from '../stopwatch.ts'
 import type { Placed } from './placed.ts'
 
@@ -89,7 +89,7 @@ export class Timestamps {
         endOfPassWriteIndex: first + 1,
       },
     })
-    pass.setPipeline(dispatch.pipeline.gpu)
+    pass.setPipeline(compiledOf(dispatch))
     pass.setBindGroup(0, dispatch.bindGroup)
     pass.dispatchWorkgroups(...dispatch.workgroups(rows, tiles, spans))
     pass.end()

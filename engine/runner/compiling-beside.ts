@@ -1,5 +1,5 @@
 /** A second device that compiles what the first has not come to, opened when it is needed. */
-import { type Device, type Dispatch, GpuError, SecondDevice } from '../../kernels/index.ts'
+import { type Device, type Dispatch, GpuError, SecondDevice, sparing } from '../../kernels/index.ts'
 import { passed } from './wait.ts'
 
 /** A first run that takes longer is compiled, not found in a cache, ms; and where a wrong guess costs little. */
@@ -24,18 +24,18 @@ export class CompilingBeside {
   }
 
   /**
-   * Takes from `left` what it compiles, and says so of what the first device will find in the driver's cache. What it cannot
-   * do, for want of memory say, is left.
+   * Takes from `left` what it compiles, and says so of what the first device will find in the driver's cache, before it goes
+   * on. What it cannot do, for want of memory say, is left.
    */
-  async compile(left: Dispatch[], onFound: (dispatch: Dispatch) => void): Promise<void> {
+  async compile(left: Dispatch[], onFound: (dispatch: Dispatch) => Promise<void>): Promise<void> {
     let one: Dispatch | undefined
     try {
       this.#opening ??= SecondDevice.open(this.#device)
       const second = await this.#opening
       for (one = left.shift(); one && this.#device.open; one = left.shift()) {
-        await second.submit(one.pipeline.source)
+        await sparing(second.submit(one.pipeline.source))
         await passed(second.device, second.mark)
-        onFound(one)
+        await onFound(one)
       }
     } catch (error) {
       await this.close()

@@ -38,15 +38,9 @@ export class Decoder {
     this.#residual = new Residual(this.#stages, parts)
   }
 
-  /** Compiles and binds everything. Throws GpuError that names the kernel. */
-  async record(onPipeline: (done: number, total: number) => void): Promise<DecoderDispatches> {
-    const { config, weights } = this.#parts
-    // The pipelines of one layer of each kind with one after it, embedding, head and sampling side by side: drivers take long.
-    const kinds = Math.max(config.attention.length, config.sparse.length)
-    this.#recorder.startCollecting()
-    await this.#graph(weights.layers.slice(0, kinds + 1))
-    await this.#recorder.finishCollecting(onPipeline)
-    return this.#recorder.bindingTogether(() => this.#graph(weights.layers))
+  /** Binds everything; what is compiled when is warmUp's to say. Throws GpuError that names the kernel. */
+  record(): Promise<DecoderDispatches> {
+    return this.#recorder.bindingTogether(() => this.#graph(this.#parts.weights.layers))
   }
 
   async #graph(layers: readonly LayerWeights[]): Promise<DecoderDispatches> {

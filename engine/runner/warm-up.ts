@@ -1,14 +1,17 @@
 /**
- * Runs every pipeline once: drivers compile at the first use. Where that takes long, those that not every answer needs are
- * compiled after the load, beside the first answers.
+ * Compiles every pipeline and runs it once: drivers compile at the first use. Where that takes long, those that not every
+ * answer needs are compiled after the load, beside the first answers.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
   type Device,
   type Dispatch,
+  GpuError,
+  type Pipelines,
   packSettings,
   replay,
   SETTINGS_BYTES,
+  sparing,
 } from '../../kernels/index.ts'
 import { GREEDY } from '../sampling/sampling.ts'
 import type { ModelBuffers, SequenceBuffers } from './buffers.ts'
@@ -16,19 +19,78 @@ import type { CompilingBeside } from './compiling-beside.ts'
 import type { DecoderDispatches } from './dispatches.ts'
 import { passed } from './wait.ts'
 
+/** What is compiled, and what it is run with. */
+export interface Warming {
+  readonly device: Device
+  readonly pipelines: Pipelines
+  readonly dispatches: DecoderDispatches
+  readonly buffers: ModelBuffers
+  readonly sequences: SequenceBuffers
+  readonly beside: CompilingBeside
+}
+
 /**
  * What it leaves in page 0 nobody finds. Throws GpuError.
+ * @param onPipeline one was compiled, or run: two calls for each that a load takes
  * @returns resolves once the rest is compiled as well, or the device is closed: `dispatches.isWhole` then
  */
 export async function warmUp(
-  device: Device,
-  dispatches: DecoderDispatches,
-  buffers: ModelBuffers,
-  sequences: SequenceBuffers,
-  beside: CompilingBeside,
+  { device, pipelines, dispatches, buffers, sequences, beside }: Warming,
   onPipeline: () => void,
 ): Promise<{ rest: Promise<void> }> {
-  const { memory } = device
+  writeInputs(device, buffers, sequences)
+  const compile = async (some: readonly Dispatch[]): Promise<void> => {
+    const compiled = some.map(({ pipeline }) => pipelines.get(pipeline.source).then(onPipeline))
+    await sparing(Promise.all(compiled))
+  }
+  const run = async (some: readonly Dispatch[]): Promise<void> => {
+    const [from, to] = [sequences.history, sequences.readbacks[0] as GPUBuffer]
+    const mark = { from, fromOffset: 0, to, toOffset: 0, bytes: 4 }
+    replay(device, [{ dispatches: some, rows: 1 }], [mark])
+    await passed(device, to)
+  }
+  const runOne = async (dispatch: Dispatch): Promise<void> => {
+    await run([dispatch])
+    onPipeline()
+  }
+  const { first, rest } = dispatches.pipelines
+  // Where drivers compile at the first use, the first answers need not wait for what the rest takes before.
+  await compile(beside.helps ? first : [...first, ...rest])
+  let isBeside = await runAll(beside, first, () => run([]), runOne)
+  const onFound = (dispatch: Dispatch): void => dispatches.compiled(dispatch)
+  first.forEach(onFound)
+  const left = [...rest]
+  if (!isBeside && beside.helps) await compile(rest)
+  // A process that ended early has left some of them to be compiled.
+  while (!isBeside && left.length > 0) {
+    const dispatch = left.shift() as Dispatch
+    const done = runOne(dispatch)
+    isBeside = beside.helps && (await isCompiling(done, beside.compiled))
+    await done
+    onFound(dispatch)
+  }
+  const onCompiled = async (dispatch: Dispatch): Promise<void> => {
+    await sparing(pipelines.get(dispatch.pipeline.source))
+    onFound(dispatch)
+  }
+  const whole = (async () => {
+    if (isBeside) await beside.compile(left, onCompiled)
+    // What the second device could not do, the first does when it comes to it.
+    if (device.open) for (const dispatch of rest) await onCompiled(dispatch)
+    dispatches.isWhole = true
+  })()
+  if (!isBeside) await whole
+  return { rest: isBeside ? whole.catch((error: unknown) => failed(device, error)) : whole }
+}
+
+/** Beside the answers: what befell the first device there is what befalls it anywhere. */
+function failed(device: Device, error: unknown): void {
+  if (!(error instanceof GpuError)) throw error
+  device.fail(error)
+}
+
+/** A step of one token, the first of slot 0. */
+function writeInputs({ memory }: Device, buffers: ModelBuffers, sequences: SequenceBuffers): void {
   const row = new Uint32Array(32)
   row[3] = 1
   for (const rows of buffers.rowsByGroup) memory.write(rows, 0, row)
@@ -41,38 +103,6 @@ export async function warmUp(
   const settings = new ArrayBuffer(SETTINGS_BYTES)
   packSettings(GREEDY.settings, settings)
   memory.write(sequences.settings, 0, new Uint8Array(settings))
-  const run = async (some: readonly Dispatch[]): Promise<void> => {
-    const [from, to] = [sequences.history, sequences.readbacks[0] as GPUBuffer]
-    const mark = { from, fromOffset: 0, to, toOffset: 0, bytes: 4 }
-    replay(device, [{ dispatches: some, rows: 1 }], [mark])
-    await passed(device, to)
-  }
-  const runOne = async (dispatch: Dispatch): Promise<void> => {
-    await run([dispatch])
-    onPipeline()
-  }
-  const { first, rest } = dispatches.pipelines
-  const onFound = (dispatch: Dispatch): void => dispatches.compiled(dispatch)
-  let isBeside = await runAll(beside, first, () => run([]), runOne)
-  first.forEach(onFound)
-  const left = [...rest]
-  // A process that ended early has left some of them to be compiled.
-  while (!isBeside && left.length > 0) {
-    const dispatch = left.shift() as Dispatch
-    const done = runOne(dispatch)
-    isBeside = beside.helps && (await isCompiling(done, beside.compiled))
-    await done
-    onFound(dispatch)
-  }
-  left.forEach(onPipeline)
-  const compiled = isBeside ? beside.compile(left, onFound) : Promise.resolve()
-  const whole = compiled.then(() => {
-    // What the second device could not do, the first does when it comes to it.
-    rest.forEach(onFound)
-    dispatches.isWhole = true
-  })
-  if (!isBeside) await whole
-  return { rest: whole }
 }
 
 /**
@@ -97,7 +127,7 @@ async function runAll(
     const done = run(one)
     if (!isSlow && left.length > 1 && beside.helps) {
       isSlow = await isCompiling(done, beside.compiled)
-      if (isSlow) second = beside.compile(left, (dispatch) => found.push(dispatch))
+      if (isSlow) second = beside.compile(left, async (dispatch) => void found.push(dispatch))
       // It is awaited below; until then its failure is nobody's.
       second?.catch(() => undefined)
     }

@@ -75,12 +75,10 @@ export class Device {
     this.driver = opened.driver
     this.reason = opened.reason
     this.memory = new Memory(this)
-    gpu.onuncapturederror = (event) => this.#fail(toGpuError(event.error, 'outside any scope'))
+    gpu.onuncapturederror = (event) => this.fail(toGpuError(event.error, 'outside any scope'))
     void gpu.lost.then((info) => {
       if (!this.#closing) {
-        this.#fail(
-          new GpuError('lost', `The GPU device was lost (${info.reason}): ${info.message}`),
-        )
+        this.fail(new GpuError('lost', `The GPU device was lost (${info.reason}): ${info.message}`))
       }
     })
   }
@@ -179,7 +177,8 @@ export class Device {
     return () => this.#watchers.delete(watcher)
   }
 
-  #fail(error: GpuError): void {
+  /** Makes the device unusable for what happened to it, and says so to who watches. */
+  fail(error: GpuError): void {
     if (this.#failure || this.#closing) return
     this.#failure = error
     for (const watcher of this.#watchers) watcher(error)

@@ -9,8 +9,15 @@ import type { Binding, ShaderSource } from './shader.ts'
 
 export interface Pipeline {
   readonly name: string
-  readonly gpu: GPUComputePipeline
   readonly source: ShaderSource
+  /** Null until it is compiled. */
+  readonly gpu: GPUComputePipeline | null
+}
+
+/** A pipeline and its compilation, once somebody asked for it. */
+interface Declared {
+  readonly pipeline: { -readonly [K in keyof Pipeline]: Pipeline[K] }
+  compiled: Promise<Pipeline> | null
 }
 
 /** By name of the binding. */
@@ -19,24 +26,42 @@ export type Buffers = Readonly<Record<string, GPUBuffer>>
 export class Pipelines {
   readonly #device: Device
   readonly #layouts = new Map<string, GPUBindGroupLayout>()
-  readonly #pipelines = new Map<string, Promise<Pipeline>>()
+  readonly #pipelines = new Map<string, Declared>()
 
   constructor(device: Device) {
     this.#device = device
   }
 
-  /** Compiles a source once. Rejects with GpuError('compile') that carries the WGSL message. */
-  get(source: ShaderSource): Promise<Pipeline> {
-    let pipeline = this.#pipelines.get(source.code)
-    if (!pipeline) {
-      pipeline = this.#compile(source)
-      this.#pipelines.set(source.code, pipeline)
-      pipeline.catch(() => this.#pipelines.delete(source.code))
-    }
-    return pipeline
+  /** The pipeline of a source, compiled or not. */
+  declare(source: ShaderSource): Pipeline {
+    return this.#declared(source).pipeline
   }
 
-  async #compile(source: ShaderSource): Promise<Pipeline> {
+  /** Compiles a source once. Rejects with GpuError('compile') that carries the WGSL message. */
+  get(source: ShaderSource): Promise<Pipeline> {
+    const one = this.#declared(source)
+    if (!one.compiled) {
+      one.compiled = this.#compile(source).then((gpu) => {
+        one.pipeline.gpu = gpu
+        return one.pipeline
+      })
+      one.compiled.catch(() => {
+        one.compiled = null
+      })
+    }
+    return one.compiled
+  }
+
+  #declared(source: ShaderSource): Declared {
+    let one = this.#pipelines.get(source.code)
+    if (!one) {
+      one = { pipeline: { name: source.name, source, gpu: null }, compiled: null }
+      this.#pipelines.set(source.code, one)
+    }
+    return one
+  }
+
+  async #compile(source: ShaderSource): Promise<GPUComputePipeline> {
     const { gpu, counters } = this.#device
     try {
       const module = await this.#device
@@ -60,7 +85,7 @@ export class Pipelines {
         }),
       )
       counters.pipelines++
-      return { name: source.name, gpu: pipeline, source }
+      return pipeline
     } catch (error) {
       if (error instanceof GpuError && error.kind !== 'validation') throw error
       const message = error instanceof Error ? error.message : String(error)

@@ -50,13 +50,19 @@ interface Calls {
   sizes: Required<Omit<Segment, 'dispatches'>>
 }
 
+/** What a dispatch sets. Throws where nobody compiled it. */
+export function compiledOf({ pipeline: { gpu, name } }: Dispatch): GPUComputePipeline {
+  if (gpu === null) throw new Error(`${name} is to run and was not compiled.`)
+  return gpu
+}
+
 const knownCalls = new WeakMap<readonly Dispatch[], Calls>()
 
 function callsOf({ dispatches, rows, tiles = rows, spans = 1 }: Segment): Calls {
   let calls = knownCalls.get(dispatches)
   if (!calls) {
     calls = {
-      pipelines: dispatches.map(({ pipeline }) => pipeline.gpu),
+      pipelines: dispatches.map(compiledOf),
       bindGroups: dispatches.map(({ bindGroup }) => bindGroup),
       workgroups: new Uint32Array(dispatches.length * 3),
       sizes: { rows: 0, tiles: 0, spans: 0 },

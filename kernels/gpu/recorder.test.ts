@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { kernels } from '../index.ts'
 import { Device } from './device.ts'
 import { type Buffers, Pipelines } from './pipeline.ts'
+import { encode } from './plan.ts'
 import { Recorder } from './recorder.ts'
 
 let device: Device
@@ -56,4 +57,21 @@ test('a group that cannot be made is an error that names its kernel; what is rec
   await expect(together(without)).rejects.toThrow(/rms-norm: no buffer given for binding "x"/)
   await expect(together({ ...bound, x: uniform })).rejects.toThrow(/rms-norm/)
   expect((await norm(recorder, 0, bound)).bindGroup).toBeTruthy()
+})
+
+test('what is bound together is compiled by who asks for it, once, and does not run before', async () => {
+  const pipelines = new Pipelines(device)
+  const recorder = new Recorder(device, pipelines)
+  const made = device.counters.pipelines
+  const one = await recorder.bindingTogether(() => norm(recorder, 0, bound))
+  expect(one.pipeline.gpu).toBeNull()
+  const run = () => encode(device, [{ dispatches: [one], rows: 1 }])
+  expect(run).toThrow('rms-norm is to run and was not compiled.')
+  const { source } = one.pipeline
+  expect(await Promise.all([pipelines.get(source), pipelines.get(source)])).toEqual([
+    one.pipeline,
+    one.pipeline,
+  ])
+  expect(device.counters.pipelines).toBe(made + 1)
+  expect(run()).toBeTruthy()
 })

@@ -4,7 +4,6 @@ import type { Device } from './device.ts'
 import type { Buffers, Pipelines } from './pipeline.ts'
 import type { Dispatch } from './plan.ts'
 import type { ShaderSource } from './shader.ts'
-import { sparing } from './sparing.ts'
 import { specialise } from './specialise.ts'
 
 /** A bind group to be made with others. */
@@ -20,7 +19,6 @@ export class Recorder {
   readonly #groups = new Map<string, Promise<GPUBindGroup>>()
   readonly #names = new WeakMap<GPUBuffer, number>()
   #named = 0
-  #collected: Map<string, ShaderSource> | null = null
   #unbound: Map<string, Unbound> | null = null
 
   constructor(device: Device, pipelines: Pipelines) {
@@ -36,11 +34,9 @@ export class Recorder {
     buffers: Buffers,
   ): Promise<Dispatch> {
     const source = specialise(kernel, shape, tuning, this.#device.caps)
-    if (this.#collected) {
-      this.#collected.set(source.code, source)
-      return PENDING
-    }
-    const pipeline = await this.#pipelines.get(source)
+    const pipeline = this.#unbound
+      ? this.#pipelines.declare(source)
+      : await this.#pipelines.get(source)
     const origin = { kernel: kernel as unknown as Kernel, shape, tuning }
     const workgroups = workgroupsOf(kernel, shape, tuning)
     const dispatch = { label: kernel.name, origin, pipeline, workgroups }
@@ -56,7 +52,10 @@ export class Recorder {
     return later
   }
 
-  /** What `record` records gets its bind groups in one go after it: none may run before. Throws GpuError naming the kernel. */
+  /**
+   * What `record` records gets its bind groups in one go after it, and is compiled by who asks for it: none may run before.
+   * Throws GpuError naming the kernel.
+   */
   async bindingTogether<R>(record: () => Promise<R>): Promise<R> {
     this.#unbound = new Map()
     try {
@@ -94,24 +93,6 @@ export class Recorder {
     this.#names.set(buffer, this.#named)
     return this.#named++
   }
-
-  /** From here on `record` only notes what has to be compiled. */
-  startCollecting(): void {
-    this.#collected = new Map()
-  }
-
-  /** Compiles what was noted, all at once; `record` binds again. */
-  async finishCollecting(onPipeline: (done: number, total: number) => void): Promise<void> {
-    const sources = [...(this.#collected?.values() ?? [])]
-    this.#collected = null
-    let done = 0
-    onPipeline(0, sources.length)
-    const compiled = sources.map(async (source) => {
-      await this.#pipelines.get(source)
-      onPipeline(++done, sources.length)
-    })
-    await sparing(Promise.all(compiled))
-  }
 }
 
 /** The size of a shape that a step sets: its tiles, or else its rows. */
@@ -142,13 +123,3 @@ function workgroupsOf<S extends Shape, T extends Tuning>(
 
 /** Stands for a bind group until all are made. */
 const UNBOUND = null as never as GPUBindGroup
-
-/** Stands for a dispatch while sources are collected; it is never run. */
-const PENDING: Dispatch = {
-  label: 'pending',
-  pipeline: null as never,
-  bindGroup: null as never,
-  workgroups: () => {
-    throw new Error('A dispatch was run that had only been collected.')
-  },
-}
