@@ -19,6 +19,10 @@ import type { CompilingBeside } from './compiling-beside.ts'
 import type { DecoderDispatches } from './dispatches.ts'
 import { passed } from './wait.ts'
 
+/** What a first answer may take to begin, and how often to look whether the device is still open, ms. */
+const FIRST_ANSWER = 500
+const OPEN_STILL = 25
+
 /** What is compiled, and what it is run with. */
 export interface Warming {
   readonly device: Device
@@ -74,13 +78,22 @@ export async function warmUp(
     onFound(dispatch)
   }
   const whole = (async () => {
-    if (isBeside) await beside.compile(left, onCompiled)
+    if (isBeside) {
+      await forFirstAnswer(device)
+      await beside.compile(left, onCompiled)
+    }
     // What the second device could not do, the first does when it comes to it.
     if (device.open) for (const dispatch of rest) await onCompiled(dispatch)
     dispatches.isWhole = true
   })()
   if (!isBeside) await whole
   return { rest: isBeside ? whole.catch((error: unknown) => failed(device, error)) : whole }
+}
+
+/** Who asks at once has the processors alone until an answer has begun: compiling beside takes half of a CPU adapter. */
+async function forFirstAnswer(device: Device): Promise<void> {
+  const until = performance.now() + FIRST_ANSWER
+  while (device.open && performance.now() < until) await sleep(OPEN_STILL)
 }
 
 /** Beside the answers: what befell the first device there is what befalls it anywhere. */
