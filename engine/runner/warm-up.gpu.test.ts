@@ -76,6 +76,21 @@ describe('a second device', () => {
     open.device.close()
   })
 
+  test.runIf(process.env.ILLUMINATOR_ADAPTER === 'lavapipe')(
+    'compiles what not every answer needs after the load, and creates it only then [needs lavapipe]',
+    async () => {
+      opens(() => undefined)
+      const { open } = await loadModel(model.folder, { isFirstOfProcess: true })
+      const { counters } = open.device
+      const created = counters.pipelines
+      expect(open.runner.isWhole).toBe(false)
+      await open.rest
+      expect(open.runner.isWhole).toBe(true)
+      expect(counters.pipelines).toBeGreaterThan(created)
+      open.device.close()
+    },
+  )
+
   test('cannot be opened: the first compiles all', async () => {
     openingBeside.mockRejectedValue(new GpuError('no-adapter', 'There is no second device today.'))
     expect(await answers()).toEqual(quiet)
