@@ -40,7 +40,8 @@ export async function kernelsPart(options: KernelsOptions): Promise<Part> {
     '\nEvery output was checked against its oracle. Milliseconds are those of a dispatch, its own cost included, of many in a\n' +
       'submit. Weights and KV caches came in turn from copies that no cache holds (at most 256 copies of a small one).\n' +
       '% of probes: what the slower of reads and multiply-adds takes, timed right after each repeat, over that repeat, the median;\n' +
-      'at best: both at their fastest; with dispatch: what an empty dispatch takes counts for both sides.',
+      'at best: both at their fastest; with dispatch: what an empty dispatch takes counts for both sides; reachable: what % of\n' +
+      'probes would be if the kernel took no longer than the probes and an empty dispatch do.',
   )
   for (const failure of suite.failures) say(`\nNO FIGURE: ${failure}`)
   const { adapter, driver, figures, failures, rows } = suite

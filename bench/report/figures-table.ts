@@ -7,12 +7,12 @@ export function kernelTable(rows: readonly KernelRow[]): string {
   return table(
     [
       ...['kernel', 'min ms', 'median', 'max', 'GB/s', 'GFLOP/s'],
-      ...['% of probes', 'at best', 'with dispatch'],
+      ...['% of probes', 'at best', 'with dispatch', 'reachable'],
     ],
-    rows.map(({ name, ms, bandwidth, arithmetic, ofRoofline, atBest, withDispatch }) => [
+    rows.map(({ name, ms, bandwidth, arithmetic, ofRoofline, ...row }) => [
       name,
       ...[ms.min, ms.median, ms.max, bandwidth, arithmetic].map(brief),
-      ...[ofRoofline, atBest, withDispatch].map((share) => share.toFixed(1)),
+      ...[ofRoofline, row.atBest, row.withDispatch, row.reachable].map((share) => share.toFixed(1)),
     ]),
   )
 }

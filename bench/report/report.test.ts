@@ -36,10 +36,11 @@ it('prints figures and kernels', () => {
     ofRoofline: 61.26,
     atBest: 70.04,
     withDispatch: 80.5,
+    reachable: 90.25,
     copies: 8,
   }
   expect(kernelTable([row])).toMatch(
-    /linear: q4 +1\.00 +2\.00 +3\.00 +4\.50 +30\.0 +61\.3 +70\.0 +80\.5$/,
+    /linear: q4 +1\.00 +2\.00 +3\.00 +4\.50 +30\.0 +61\.3 +70\.0 +80\.5 +90\.3$/,
   )
 })
 

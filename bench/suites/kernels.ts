@@ -44,6 +44,8 @@ export interface KernelRow {
   readonly atBest: number
   /** `ofRoofline` with the cost of an empty dispatch in both: what a kernel can be blamed for. */
   readonly withDispatch: number
+  /** What `ofRoofline` would be of a kernel that takes the roofline's time and an empty dispatch's, in percent. */
+  readonly reachable: number
   readonly copies: number
 }
 
@@ -132,20 +134,36 @@ export async function timeKernel(
       times = await measure()
       guard(times.ms)
     }
-    const { ms } = times
-    return {
-      name,
-      ms,
-      bandwidth: mapSpread(ms, (one) => bytes / one / 1e6).median,
-      arithmetic: mapSpread(ms, (one) => flops / one / 1e6).median,
-      ofRoofline: times.share(0),
-      atBest: (probes.floor(bytes, flops) / ms.min) * 100,
-      withDispatch: times.share(probes.cost(prepared.dispatch.workgroups(1, 1))),
-      copies: rotation.copies.length,
-    }
+    const work = { bytes, flops, workgroups: prepared.dispatch.workgroups(1, 1) }
+    return { name, copies: rotation.copies.length, ...figuresOf(times, work, probes) }
   } finally {
     rotation.release()
     prepared.release()
+  }
+}
+
+/** What a dispatch moves and computes. */
+interface Work {
+  readonly bytes: number
+  readonly flops: number
+  readonly workgroups: readonly [number, number, number]
+}
+
+function figuresOf(
+  { ms, share }: Times,
+  { bytes, flops, workgroups }: Work,
+  probes: Probes,
+): Omit<KernelRow, 'name' | 'copies'> {
+  const floor = probes.floor(bytes, flops)
+  const dispatch = probes.cost(workgroups)
+  return {
+    ms,
+    bandwidth: mapSpread(ms, (one) => bytes / one / 1e6).median,
+    arithmetic: mapSpread(ms, (one) => flops / one / 1e6).median,
+    ofRoofline: share(0),
+    atBest: (floor / ms.min) * 100,
+    withDispatch: share(dispatch),
+    reachable: (floor / (floor + dispatch)) * 100,
   }
 }
 
