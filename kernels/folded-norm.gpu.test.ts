@@ -2,9 +2,7 @@
  * An RMS norm between blocks is folded into the products beside it in steps of few rows, and a dispatch of its own in steps
  * of several: the residual, the rows that are left and what is made of them are the same bits.
  */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { Device } from './gpu/device.ts'
-import { Pipelines } from './gpu/pipeline.ts'
+import { describe, expect, test } from 'vitest'
 import type { Kernel, Shape, Tuning } from './kernel.ts'
 import { knownCase } from './known-case.ts'
 import { factorAt, type LeftType, leftRowWords } from './lib/left-rows.ts'
@@ -15,7 +13,7 @@ import { linearNorm } from './ops/linear-norm.ts'
 import { type QkvShape, qkv } from './ops/qkv.ts'
 import { rmsNormLeft } from './ops/rms-norm-left.ts'
 import type { Prepared } from './oracle.ts'
-import { outputsOf } from './testing.ts'
+import { outputsOf, ownDevice } from './testing.ts'
 import { defaultTuning } from './tune.ts'
 
 /** A whole tile and a part of one. */
@@ -35,14 +33,7 @@ describe.each([
   { title: 'all features', without: [] },
   { title: 'no f16, no subgroups', without: ['shader-f16', 'subgroups'] },
 ] as const)('with $title', ({ without }) => {
-  let device: Device
-  let pipelines: Pipelines
-
-  beforeAll(async () => {
-    device = await Device.open({ without })
-    pipelines = new Pipelines(device)
-  })
-  afterAll(() => device.close())
+  const own = ownDevice(without)
 
   /** Of a case's inputs with `given` in place of some. */
   const run = <S extends Shape, T extends Tuning>(
@@ -53,11 +44,11 @@ describe.each([
   ): Promise<Record<string, Uint32Array>> => {
     const write = ({ buffers }: Prepared): void => {
       for (const [name, words] of Object.entries(given)) {
-        device.memory.write(buffers[name] as GPUBuffer, 0, words)
+        own.device.memory.write(buffers[name] as GPUBuffer, 0, words)
       }
     }
     const known = knownCase(kernel, shape, 5)
-    return outputsOf({ device, pipelines }, kernel, shape, tuning, known, write)
+    return outputsOf(own, kernel, shape, tuning, known, write)
   }
 
   function expectSame(what: string, a: Uint32Array, b: Uint32Array): void {
@@ -85,18 +76,18 @@ describe.each([
     const weight = words('weight')
 
     // The engine takes the tuning of the plain product.
-    const alone = defaultTuning(linear, { ...several, batch: 1 }, device.caps)
+    const alone = defaultTuning(linear, { ...several, batch: 1 }, own.device.caps)
     const folded = await run(linearNorm, { ...onto, next }, alone, {
       ...start,
       weight,
       next: dirty,
     })
-    const tuning = defaultTuning(linear, several, device.caps)
+    const tuning = defaultTuning(linear, several, own.device.caps)
     const { y: residual } = await run(linear, several, tuning, start)
     expectSame('the residual', folded.y!, residual!)
 
     const norm = { rows: ROWS, columns, eps: EPS, next }
-    const normTuning = defaultTuning(rmsNormLeft, norm, device.caps)
+    const normTuning = defaultTuning(rmsNormLeft, norm, own.device.caps)
     const given = { x: residual!, weight, next: dirty }
     const { next: left } = await run(rmsNormLeft, norm, normTuning, given)
     for (let m = 0; m < ROWS; m++) {
@@ -119,13 +110,13 @@ describe.each([
     const single = { ...given, batch: 1 }
     const uses: Kernel<S, MatmulTuning>['uses'] = (_, ...more) =>
       kernel.uses?.(single, ...more) ?? []
-    const alone = defaultTuning(kernel, single, device.caps)
+    const alone = defaultTuning(kernel, single, own.device.caps)
     // Without the factors, which nobody leaves there.
     const bare = x.slice()
     for (let m = 0; m < ROWS; m++) bare[factorAt(next, shape.columns, m)] = 0
     const one = await run({ ...kernel, uses }, given, alone, { x: bare })
     for (const batch of [SEVERAL_ROWS, ROWS]) {
-      const tuning = defaultTuning(kernel, { ...given, batch }, device.caps)
+      const tuning = defaultTuning(kernel, { ...given, batch }, own.device.caps)
       const together = await run(kernel, given, tuning, { x })
       for (const [name, words] of Object.entries(one)) {
         expectSame(`${kernel.name}: ${name}`, words, together[name]!)

@@ -2,9 +2,7 @@
  * What "the same tokens whatever the company" rests on: a row's outputs are the same bits whether it is computed alone or
  * in a tile with others, in the tunings that the engine takes.
  */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { Device } from './gpu/device.ts'
-import { Pipelines } from './gpu/pipeline.ts'
+import { describe, expect, test } from 'vitest'
 import { type Kernel, mapForms, type Shape, type Tuning } from './kernel.ts'
 import { knownCase } from './known-case.ts'
 import { type MatmulTuning, paddedColumns } from './lib/matmul.ts'
@@ -13,7 +11,7 @@ import { type GateUpShape, gateUp } from './ops/gate-up.ts'
 import { type LinearShape, linear } from './ops/linear.ts'
 import { type QkvShape, qkv } from './ops/qkv.ts'
 import type { Prepared } from './oracle.ts'
-import { outputsOf } from './testing.ts'
+import { outputsOf, ownDevice } from './testing.ts'
 import { defaultTuning } from './tune.ts'
 import { formsOf } from './tuned.ts'
 
@@ -85,14 +83,7 @@ describe.each([
   { title: 'no f16, no subgroups', without: ['shader-f16', 'subgroups'], every: 3 },
 ] as const)('with $title', ({ without, every }) => {
   const some = <T>(all: readonly T[]): T[] => all.filter((_, i) => i % every === 0)
-  let device: Device
-  let pipelines: Pipelines
-
-  beforeAll(async () => {
-    device = await Device.open({ without })
-    pipelines = new Pipelines(device)
-  })
-  afterAll(() => device.close())
+  const own = ownDevice(without)
 
   /** `before` changes the inputs. */
   const outputs = <S extends Shape, T extends Tuning>(
@@ -101,7 +92,7 @@ describe.each([
     tuning: T,
     before?: (prepared: Prepared) => void,
   ): Promise<Record<string, Uint32Array>> =>
-    outputsOf({ device, pipelines }, kernel, shape, tuning, knownCase(kernel, shape, 3), before)
+    outputsOf(own, kernel, shape, tuning, knownCase(kernel, shape, 3), before)
 
   function expectSame(
     what: string,
@@ -126,7 +117,7 @@ describe.each([
     shape: S,
   ): Promise<void> {
     const { one, several, many } = mapForms(formsOf(kernel, shape), (of) =>
-      defaultTuning(kernel, of, device.caps),
+      defaultTuning(kernel, of, own.device.caps),
     )
     const alone = await outputs(kernel, shape, one)
     for (const tuning of [several, many]) {
@@ -172,13 +163,13 @@ describe.each([
       const several = await outputs(
         attention,
         tiled,
-        defaultTuning(attention, tiled, device.caps),
+        defaultTuning(attention, tiled, own.device.caps),
         ({ known: { io } }) => {
           rows = io.rows as Uint32Array<ArrayBuffer>
         },
       )
       const single = { ...tiled, tiles: tiled.batch, tileRows: 1 }
-      const tuning = defaultTuning(attention, single, device.caps)
+      const tuning = defaultTuning(attention, single, own.device.caps)
       const one = await outputs(attention, single, tuning, ({ buffers }) => {
         // The same rows, each in a tile of its own.
         const tiles = Array.from({ length: tiled.batch }, (_, row) => [
@@ -187,8 +178,8 @@ describe.each([
           rows[row * 4 + 2]!,
           0,
         ])
-        device.memory.write(buffers.rows as GPUBuffer, 0, rows)
-        device.memory.write(buffers.tiles as GPUBuffer, 0, Uint32Array.from(tiles.flat()))
+        own.device.memory.write(buffers.rows as GPUBuffer, 0, rows)
+        own.device.memory.write(buffers.tiles as GPUBuffer, 0, Uint32Array.from(tiles.flat()))
       })
       expectSame(`attention ${JSON.stringify(tiled)}`, one, several)
     },

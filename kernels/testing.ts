@@ -1,17 +1,34 @@
-/** For tests that hold a kernel's outputs bit by bit, in whatever form it computes them. */
-import type { Device } from './gpu/device.ts'
-import type { Pipelines } from './gpu/pipeline.ts'
+/** For tests of kernels: a device, and a kernel's outputs bit by bit, in whatever form it computes them. */
+import { afterAll, beforeAll } from 'vitest'
+import { Device, type DeviceOptions } from './gpu/device.ts'
+import { Pipelines } from './gpu/pipeline.ts'
 import { Plan } from './gpu/plan.ts'
 import type { Kernel, Shape, Tuning } from './kernel.ts'
 import type { KnownCase } from './known-case.ts'
 import { type Prepared, prepare, readBack } from './oracle.ts'
+
+export interface OwnDevice {
+  readonly device: Device
+  readonly pipelines: Pipelines
+}
+
+/** The device of the block of tests that it stands in, there while they run. */
+export function ownDevice(without: NonNullable<DeviceOptions['without']> = []): OwnDevice {
+  const own = {} as { device: Device; pipelines: Pipelines }
+  beforeAll(async () => {
+    own.device = await Device.open({ without })
+    own.pipelines = new Pipelines(own.device)
+  })
+  afterAll(() => own.device?.close())
+  return own
+}
 
 /**
  * What one dispatch leaves in everything it may write, word by word. Throws GpuError.
  * @param before changes what it reads
  */
 export async function outputsOf<S extends Shape, T extends Tuning>(
-  { device, pipelines }: { device: Device; pipelines: Pipelines },
+  { device, pipelines }: OwnDevice,
   kernel: Kernel<S, T>,
   shape: S,
   tuning: T,

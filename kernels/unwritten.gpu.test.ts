@@ -1,12 +1,11 @@
 /** A KV cache begins with whatever its memory held: attention reads no token of it that was not written. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { Device } from './gpu/device.ts'
-import { Pipelines } from './gpu/pipeline.ts'
+import { describe, expect, test } from 'vitest'
 import { Plan } from './gpu/plan.ts'
 import { knownCase } from './known-case.ts'
 import { isKvPadded, type KvPlace, PAGE, readHead, writeHead } from './lib/kv-layout.ts'
 import { type AttentionShape, attention } from './ops/attention.ts'
 import { prepare, readBack } from './oracle.ts'
+import { ownDevice } from './testing.ts'
 import { defaultTuning } from './tune.ts'
 
 /** Two sequences, of which the second ends inside a page and pages before the end of its table. */
@@ -41,13 +40,7 @@ describe.each([
   { title: 'all features', without: [] },
   { title: 'no subgroups', without: ['subgroups'] },
 ] as const)('with $title', ({ without }) => {
-  let device: Device
-  let pipelines: Pipelines
-  beforeAll(async () => {
-    device = await Device.open({ without })
-    pipelines = new Pipelines(device)
-  })
-  afterAll(() => device.close())
+  const own = ownDevice(without)
 
   test.for([
     ['f16', 1, 1],
@@ -56,14 +49,14 @@ describe.each([
     ['int8', 1, 3],
     ['int8', 8, 1],
   ] as const)('keys and values of %s, tiles of %i, %i spans apart', async (of, { skip }) => {
-    const isSlow = device.driver === 'lavapipe' && !device.caps.subgroups
+    const isSlow = own.device.driver === 'lavapipe' && !own.device.caps.subgroups
     skip(isSlow, 'lavapipe compiles attention without subgroups for half a minute a variant')
     const [kv, tileRows, spans] = of
     const shape = shapeOf(kv, tileRows, spans)
     expect(isKvPadded(shape)).toBe(false)
-    const tuning = defaultTuning(attention, shape, device.caps)
+    const tuning = defaultTuning(attention, shape, own.device.caps)
     const known = knownCase(attention, shape, 3)
-    const prepared = await prepare(device, pipelines, attention, shape, tuning, known)
+    const prepared = await prepare(own.device, own.pipelines, attention, shape, tuning, known)
     const { rows, tiles, page_table, kv_cache, y, partials } = known.io as Record<
       string,
       Uint32Array
@@ -76,10 +69,10 @@ describe.each([
         for (const place of places) {
           writeHead(shape, cache, place, readHead(shape, kv_cache!, place))
         }
-        device.memory.write(buffers.kv_cache!, 0, cache)
-        new Plan(device, [dispatch]).run(1)
+        own.device.memory.write(buffers.kv_cache!, 0, cache)
+        new Plan(own.device, [dispatch]).run(1)
         const read = async (name: string, { byteLength }: Uint32Array): Promise<Uint32Array> =>
-          new Uint32Array(await readBack(device, buffers[name]!, byteLength))
+          new Uint32Array(await readBack(own.device, buffers[name]!, byteLength))
         return [await read('y', y!), await read('partials', partials!)]
       }
       const clean = await over(0)

@@ -1,12 +1,11 @@
 /** With a window attention does no work for keys before it, and reads no page of theirs: somebody else may hold it. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { Device } from './gpu/device.ts'
-import { Pipelines } from './gpu/pipeline.ts'
+import { describe, expect, test } from 'vitest'
 import { Plan } from './gpu/plan.ts'
 import { knownCase } from './known-case.ts'
 import { PAGE, pageWords } from './lib/kv-layout.ts'
 import { type AttentionShape, attention } from './ops/attention.ts'
 import { prepare, readBack } from './oracle.ts'
+import { ownDevice } from './testing.ts'
 import { defaultTuning } from './tune.ts'
 
 const WINDOW = 600
@@ -21,24 +20,18 @@ describe.each([
   { title: 'all features', without: [] },
   { title: 'no subgroups', without: ['subgroups'] },
 ] as const)('with $title', ({ without }) => {
-  let device: Device
-  let pipelines: Pipelines
-  beforeAll(async () => {
-    device = await Device.open({ without })
-    pipelines = new Pipelines(device)
-  })
-  afterAll(() => device.close())
+  const own = ownDevice(without)
 
   test.for([1, 8])(
     '%i rows: the same bits, whatever lies before the window',
     async (rows, { skip }) => {
-      const isSlow = device.driver === 'lavapipe' && !device.caps.subgroups
+      const isSlow = own.device.driver === 'lavapipe' && !own.device.caps.subgroups
       skip(isSlow, 'lavapipe compiles attention without subgroups for half a minute a variant')
       const shape = shapeOf(rows, pagesOf(2))
-      const tuning = defaultTuning(attention, shape, device.caps)
+      const tuning = defaultTuning(attention, shape, own.device.caps)
       const prepared = await prepare(
-        device,
-        pipelines,
+        own.device,
+        own.pipelines,
         attention,
         shape,
         tuning,
@@ -48,8 +41,8 @@ describe.each([
       try {
         const { byteLength } = known.io.y as Float32Array
         const run = async (): Promise<Uint32Array> => {
-          new Plan(device, [dispatch]).run(1)
-          return new Uint32Array(await readBack(device, buffers.y as GPUBuffer, byteLength))
+          new Plan(own.device, [dispatch]).run(1)
+          return new Uint32Array(await readBack(own.device, buffers.y as GPUBuffer, byteLength))
         }
         const clean = await run()
         expect(clean.some((word) => word !== 0)).toBe(true)
@@ -59,7 +52,7 @@ describe.each([
         for (const page of (known.io.page_table as Uint32Array).subarray(0, first)) {
           cache.fill(NOT_A_NUMBER, page * words, (page + 1) * words)
         }
-        device.memory.write(buffers.kv_cache as GPUBuffer, 0, cache as Uint32Array<ArrayBuffer>)
+        own.device.memory.write(buffers.kv_cache as GPUBuffer, 0, cache as Uint32Array<ArrayBuffer>)
         expect(await run()).toEqual(clean)
       } finally {
         prepared.release()
@@ -71,7 +64,7 @@ describe.each([
     for (const spans of [1, 8]) {
       const [twice, four] = [2, 4].map((windows) => {
         const shape = { ...shapeOf(1, pagesOf(windows)), spans }
-        const tuning = defaultTuning(attention, shape, device.caps)
+        const tuning = defaultTuning(attention, shape, own.device.caps)
         return { groups: attention.dispatch(shape, tuning), cost: attention.cost(shape) }
       })
       expect(four).toEqual(twice)
