@@ -153,24 +153,15 @@ async function record(
   { signal, onProgress, isFirstOfProcess = false }: AllLoadOptions,
 ): Promise<{ dispatches: DecoderDispatches; rest: Promise<void> }> {
   // Drivers compile when a pipeline first runs: that is part of the work, so it counts as much.
-  let done = 0
-  let total = 0
-  const report = (): void => {
+  const report = (done: number, total: number): void => {
     signal?.throwIfAborted()
     onProgress?.({ phase: 'pipelines', done, total })
   }
   const beside = new CompilingBeside(device, isFirstOfProcess)
   try {
     const dispatches = await new Decoder(device, pipelines, parts).record()
-    const { first, rest: others } = dispatches.pipelines
-    total = 2 * (first.length + others.length)
-    report()
-    const { rest } = await warmUp({ device, pipelines, dispatches, ...parts, beside }, () => {
-      done++
-      report()
-    })
-    done = total
-    report()
+    const warming = { device, pipelines, dispatches, ...parts, beside }
+    const { rest } = await warmUp(warming, report)
     return { dispatches, rest: rest.finally(() => beside.close()) }
   } catch (error) {
     await beside.close()

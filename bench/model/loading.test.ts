@@ -3,7 +3,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { dropFromPageCache, importsOf, readSeconds, watchLoad } from './loading.ts'
+import { loadingFlags } from '../../engine/worker/loading-flags.ts'
+import { dropFromPageCache, readSeconds, watchLoad } from './loading.ts'
 
 it('a phase lasts from its first word to its last; one that never came took nothing', () => {
   const { onProgress, times } = watchLoad()
@@ -17,7 +18,7 @@ it('a phase lasts from its first word to its last; one that never came took noth
 
 it('a process of its own gets what loads our sources, and no script of this one', () => {
   const flags = ['--import', './run.mjs', '--input-type=module', '--import=x', '-e', 'again()']
-  expect(importsOf(flags)).toEqual(['--import', './run.mjs', '--import=x'])
+  expect(loadingFlags(flags)).toEqual(['--import', './run.mjs', '--import=x'])
 })
 
 it('reads weight files to their end', async () => {

@@ -6,6 +6,7 @@ import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import type { Progress } from '../../engine/index.ts'
+import { loadingFlags } from '../../engine/worker/loading-flags.ts'
 import { BenchError } from '../failure.ts'
 
 /** Seconds. */
@@ -110,7 +111,7 @@ export async function coldLoad(
     __GL_SHADER_DISK_CACHE_PATH: cache,
   }
   try {
-    const args = [...importsOf(process.execArgv), script, JSON.stringify({ model, adapter })]
+    const args = [...loadingFlags(process.execArgv), script, JSON.stringify({ model, adapter })]
     const { stdout } = await promisify(execFile)(process.execPath, args, { env })
     return JSON.parse(stdout) as ColdLoad
   } catch (cause) {
@@ -120,7 +121,3 @@ export async function coldLoad(
     await rm(cache, { recursive: true, force: true })
   }
 }
-
-/** Flags by which Node learns to run our sources. Others are of this process alone: with `--eval` it would start itself. */
-export const importsOf = (flags: readonly string[]): string[] =>
-  flags.filter((flag, i) => /^--import(=|$)/.test(flag) || flags[i - 1] === '--import')

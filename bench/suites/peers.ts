@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os'
 import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Engine } from '../../engine/index.ts'
+import { loadingFlags } from '../../engine/worker/loading-flags.ts'
 import { inspectMachine } from '../../kernels/gpu/machine.ts'
 import { driverNamed } from '../driver-name.ts'
 import { BenchError } from '../failure.ts'
 import type { Figure } from '../figures.ts'
-import { importsOf } from '../model/loading.ts'
 import { type Judged, judge, marginOf } from '../side-by-side/agreement.ts'
 import { PEERS, type Peer } from '../side-by-side/list.ts'
 import { type Materials, prepareMaterials } from '../side-by-side/materials.ts'
@@ -120,7 +120,7 @@ async function runBeside(
       process: startPeer({
         script: ourScript(),
         env: { ...process.env, ...cold('ours') },
-        execArgv: importsOf(process.execArgv),
+        execArgv: loadingFlags(process.execArgv),
       }),
       options: { model: materials.folder, adapter: options.adapter },
     }),

@@ -35,14 +35,19 @@ export interface Warming {
 
 /**
  * What it leaves in page 0 nobody finds. Throws GpuError.
- * @param onPipeline one was compiled, or run: two calls for each that a load takes
+ * @param onProgress pipelines that were compiled, and that were run, of as many
  * @returns resolves once the rest is compiled as well, or the device is closed: `dispatches.isWhole` then
  */
 export async function warmUp(
   { device, pipelines, dispatches, buffers, sequences, beside }: Warming,
-  onPipeline: () => void,
+  onProgress: (done: number, total: number) => void,
 ): Promise<{ rest: Promise<void> }> {
   writeInputs(device, buffers, sequences)
+  const { first, rest } = dispatches.pipelines
+  const total = 2 * (first.length + rest.length)
+  let done = 0
+  onProgress(done, total)
+  const onPipeline = (): void => onProgress(++done, total)
   const compile = async (some: readonly Dispatch[]): Promise<void> => {
     const compiled = some.map(({ pipeline }) => pipelines.get(pipeline.source).then(onPipeline))
     await sparing(Promise.all(compiled))
@@ -57,7 +62,6 @@ export async function warmUp(
     await run([dispatch])
     onPipeline()
   }
-  const { first, rest } = dispatches.pipelines
   // Where drivers compile at the first use, the first answers need not wait for what the rest takes before.
   await compile(beside.helps ? first : [...first, ...rest])
   let isBeside = await runAll(beside, first, () => run([]), runOne)
@@ -68,26 +72,28 @@ export async function warmUp(
   // A process that ended early has left some of them to be compiled.
   while (!isBeside && left.length > 0) {
     const dispatch = left.shift() as Dispatch
-    const done = runOne(dispatch)
-    isBeside = beside.helps && (await isCompiling(done, beside.compiled))
-    await done
+    const ran = runOne(dispatch)
+    isBeside = beside.helps && (await isCompiling(ran, beside.compiled))
+    await ran
     onFound(dispatch)
   }
-  const onCompiled = async (dispatch: Dispatch): Promise<void> => {
-    await sparing(pipelines.get(dispatch.pipeline.source))
-    onFound(dispatch)
-  }
-  const whole = (async () => {
-    if (isBeside) {
-      await forFirstAnswer(device)
-      await beside.compile(left, onCompiled)
-    }
-    // What the second device could not do, the first does when it comes to it.
-    if (device.open) for (const dispatch of rest) await onCompiled(dispatch)
+  onProgress(total, total)
+  if (!isBeside) {
     dispatches.isWhole = true
-  })()
-  if (!isBeside) await whole
-  return { rest: isBeside ? whole.catch((error: unknown) => failed(device, error)) : whole }
+    return { rest: Promise.resolve() }
+  }
+  const compileBeside = async (): Promise<void> => {
+    const onCompiled = async (dispatch: Dispatch): Promise<void> => {
+      await sparing(pipelines.get(dispatch.pipeline.source))
+      onFound(dispatch)
+    }
+    await forFirstAnswer(device)
+    await beside.compile(left, onCompiled)
+    // What the second device could not do, the first does when it comes to it.
+    if (device.open) for (const dispatch of left) await onCompiled(dispatch)
+    dispatches.isWhole = true
+  }
+  return { rest: compileBeside().catch((error: unknown) => failed(device, error)) }
 }
 
 /** Who asks at once has the processors alone until an answer has begun: compiling beside takes half of a CPU adapter. */

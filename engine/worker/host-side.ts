@@ -5,6 +5,7 @@ import type { EngineStats, LoadOptions } from '../api.ts'
 import { EngineError } from '../errors.ts'
 import type { LogprobDetail } from '../runner/outcomes.ts'
 import type { Ending } from '../schedule/request.ts'
+import { loadingFlags } from './loading-flags.ts'
 import type {
   FromLoop,
   LoadedFacts,
@@ -43,15 +44,8 @@ const PATIENCE = 5000
  * of a program given on the command line must not come along, so then it gets those that modules are loaded with.
  */
 export function workerFlags(flags: readonly string[]): { execArgv?: string[] } {
-  if (!flags.some((flag) => /^--input-type\b/.test(flag))) return {}
-  const isLoading = (flag = ''): boolean =>
-    /^(-r|-C|--(import|require|conditions|(experimental-)?loader))(=|$)/.test(flag)
-  const isAlone = (flag: string): boolean => !flag.startsWith('-')
-  return {
-    execArgv: flags.filter(
-      (flag, i) => isLoading(flag) || (isAlone(flag) && isLoading(flags[i - 1])),
-    ),
-  }
+  const hasProgram = flags.some((flag) => /^--input-type\b/.test(flag))
+  return hasProgram ? { execArgv: loadingFlags(flags) } : {}
 }
 
 function workerLine(): Line {
