@@ -17,6 +17,15 @@ fn held(values: ptr<function, array<vec4f, QUERIES * HOLD>>, i: u32, h: u32) -> 
   return value;
 }
 
+// What an invocation adds up of the values, query by query: number by number, as the sums of matmul-end.wgsl.
+alias Sums = array<f32, QUERIES * HOLD * 4u>;
+fn sum_at(sums: ptr<function, Sums>, i: u32) -> vec4f {
+  return vec4f(sums[4u * i], sums[4u * i + 1u], sums[4u * i + 2u], sums[4u * i + 3u]);
+}
+fn set_sum(sums: ptr<function, Sums>, i: u32, value: vec4f) {
+  for (var n = 0u; n < 4u; n++) { sums[4u * i + n] = value[n]; }
+}
+
 fn dot4(a: vec4f, b: vec4f, acc: f32) -> f32 { return fma(a.w, b.w, fma(a.z, b.z, fma(a.y, b.y, fma(a.x, b.x, acc)))); }
 
 // The tokens that each query sees, and what the invocation holds of the queries, scaled: to be copied to where indices are

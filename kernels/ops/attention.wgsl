@@ -42,8 +42,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   for (var span = begin; span * SPAN < until; span++) {
     var tops: array<f32, QUERIES>;
     var sums: array<f32, QUERIES>;
-    var low = array<vec4f, QUERIES * HOLD>();
-    var high = array<vec4f, QUERIES * HOLD>();
+    var low = Sums();
+    var high = Sums();
     for (var i = 0u; i < QUERIES; i++) {
       let begins = first_of(span, lengths[i], kv * GROUP + min(first + i, live - 1u) % GROUP, lane);
       tops[i] = begins.top;
@@ -96,8 +96,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
         }
         sums[i] = fma(sums[i], fade, added);
         for (var h = 0u; h < HOLD; h++) {
-          low[i * HOLD + h] *= fade;
-          high[i * HOLD + h] *= fade;
+          set_sum(&low, i * HOLD + h, sum_at(&low, i * HOLD + h) * fade);
+          set_sum(&high, i * HOLD + h, sum_at(&high, i * HOLD + h) * fade);
         }
       }
       settle();
@@ -112,8 +112,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
               let v = load_kv(place + min(c + j, last) * CHUNKS + min(h * 8u + l, CHUNKS - 1u));
               for (var i = 0u; i < QUERIES; i++) {
                 let weight = vec4f(take(i * KEYS + k, s[i * KEYS], c + j, lane));
-                low[i * HOLD + h] = fma(v.low, weight, low[i * HOLD + h]);
-                high[i * HOLD + h] = fma(v.high, weight, high[i * HOLD + h]);
+                set_sum(&low, i * HOLD + h, fma(v.low, weight, sum_at(&low, i * HOLD + h)));
+                set_sum(&high, i * HOLD + h, fma(v.high, weight, sum_at(&high, i * HOLD + h)));
               }
             }
           }
@@ -130,8 +130,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
       ends[i] = Softmax(tops[i], sums[i]);
     }
     for (var n = 0u; n < QUERIES * HOLD; n++) {
-      values[n * 2u] = low[n];
-      values[n * 2u + 1u] = high[n];
+      values[n * 2u] = sum_at(&low, n);
+      values[n * 2u + 1u] = sum_at(&high, n);
     }
     settle();
     end_span(Place(tile.x, kv, first, live, span, is_apart), &ends, &values, &all, lane);
