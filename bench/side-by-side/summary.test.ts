@@ -54,6 +54,12 @@ it('wants of CPU engines a share alone and a tie in company, and nothing else', 
   ])
 })
 
+it('wants nothing of a start with compiled shaders', () => {
+  const figures = figuresOf(OUTCOME, { ...AIMS.gpu, start: null })
+  expect(figures.at(-1)).toMatchObject({ name: 'ours / peer: start to first ids', median: 25 })
+  expect(figures.at(-1)).not.toHaveProperty('wanted')
+})
+
 it('has no figure of a peer that did not run', () => {
   expect(figuresOf({ ...OUTCOME, turns: [], start: null }, AIMS.gpu)).toEqual([])
 })

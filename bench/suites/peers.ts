@@ -15,7 +15,7 @@ import { type Materials, prepareMaterials } from '../side-by-side/materials.ts'
 import { startPeer } from '../side-by-side/peer-process.ts'
 import { type PromptIds, promptIds } from '../side-by-side/prompts.ts'
 import { type Contender, type Outcome, runPeer } from '../side-by-side/rounds.ts'
-import { AIMS, figuresOf } from '../side-by-side/summary.ts'
+import { AIMS, type Aims, figuresOf } from '../side-by-side/summary.ts'
 
 export interface PeersOptions {
   readonly checkout: string
@@ -71,7 +71,8 @@ export async function benchPeers(options: PeersOptions): Promise<PeersBench> {
   const judged = outcomes.map((outcome, i) =>
     judge(outcome, (peers[i] as Peer).sameWeights, margins[i] as number),
   )
-  const figures = judged.flatMap((one, i) => figuresOf(one, AIMS[(peers[i] as Peer).on]))
+  const aimsOf = ({ on }: Peer): Aims => (options.isCold ? AIMS[on] : { ...AIMS[on], start: null })
+  const figures = judged.flatMap((one, i) => figuresOf(one, aimsOf(peers[i] as Peer)))
   return { ...ground, outcomes: judged, figures }
 }
 
