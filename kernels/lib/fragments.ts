@@ -51,6 +51,8 @@ export const storeHeads = (headDim: number): Fragment =>
 
 export const spans = file('./spans.wgsl')
 export const held = file('./held.wgsl')
+/** Vectors that a loop sums up; the kernel says with SUMS how many. */
+export const sums = file('./sums.wgsl')
 export const storeSpans = file('./store-spans.wgsl')
 
 /** `SUBGROUP` 1 needs subgroups; every kernel also runs with 0. A workgroup no wider than a subgroup needs no barrier. */

@@ -6,7 +6,8 @@ const ROUND = TILE * SPLIT;
 // Values that are loaded side by side; for many queries that is more code than a processor keeps in its caches.
 const TOGETHER = select(2u, 1u, QUERIES > 4u);
 const FLOATS = QUERIES * (KEYS + 1u);
-const VECTORS = QUERIES * HOLD * 2u;
+const SUMS = QUERIES * HOLD; // what an invocation adds up of the values, of low pairs and of high ones
+const VECTORS = 2u * SUMS;
 
 // The same number, but no constant to a compiler: it unrolls loops of few rounds whole, and takes seconds for it.
 fn opaque(bound: u32) -> u32 { return bound + (rows[0].w >> 31u); }
@@ -15,15 +16,6 @@ fn held(values: ptr<function, array<vec4f, QUERIES * HOLD>>, i: u32, h: u32) -> 
   var value = values[i * HOLD];
   for (var n = 1u; n < HOLD; n++) { value = select(value, values[i * HOLD + n], n == h); }
   return value;
-}
-
-// What an invocation adds up of the values, query by query: number by number, as the sums of matmul-end.wgsl.
-alias Sums = array<f32, QUERIES * HOLD * 4u>;
-fn sum_at(sums: ptr<function, Sums>, i: u32) -> vec4f {
-  return vec4f(sums[4u * i], sums[4u * i + 1u], sums[4u * i + 2u], sums[4u * i + 3u]);
-}
-fn set_sum(sums: ptr<function, Sums>, i: u32, value: vec4f) {
-  for (var n = 0u; n < 4u; n++) { sums[4u * i + n] = value[n]; }
 }
 
 fn dot4(a: vec4f, b: vec4f, acc: f32) -> f32 { return fma(a.w, b.w, fma(a.z, b.z, fma(a.y, b.y, fma(a.x, b.x, acc)))); }

@@ -6,15 +6,8 @@ var<workgroup> partial: array<vec4f, SPLIT * LANES * TILE>;
 fn first_item_of(group: u32, lane: Lane) -> u32 { return group * (LANES * QUADS) + lane_of(lane); }
 fn row_block_of(item: u32) -> u32 { return min(item / 8u, ROW_BLOCKS - 1u); }
 
-// Of PART rows of the tile, quad by quad; number by number, since lavapipe (Mesa 25.0) keeps a vector that leaves a loop
-// twice, as a vector and as its numbers, and blends and stores both in each round.
-alias Sums = array<f32, 4u * QUADS * PART>;
-fn sum_at(sums: ptr<function, Sums>, i: u32) -> vec4f {
-  return vec4f(sums[4u * i], sums[4u * i + 1u], sums[4u * i + 2u], sums[4u * i + 3u]);
-}
-fn set_sum(sums: ptr<function, Sums>, i: u32, value: vec4f) {
-  for (var n = 0u; n < 4u; n++) { sums[4u * i + n] = value[n]; }
-}
+// Of PART rows of the tile, quad by quad.
+const SUMS = QUADS * PART;
 
 // Once for each part of a tile, from row `first` of it on.
 fn keep_sums(acc: ptr<function, Sums>, first_item: u32, first: u32, lane: Lane) {

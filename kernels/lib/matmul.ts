@@ -2,7 +2,7 @@
 import { formatOf } from '../formats/index.ts'
 import type { Capabilities } from '../gpu/capabilities.ts'
 import { type Forms, type Fragment, roundUp } from '../kernel.ts'
-import { overEight } from './fragments.ts'
+import { overEight, sums } from './fragments.ts'
 import { int8RowWords } from './int8-rows.ts'
 import { leftRowFloats } from './left-rows.ts'
 
@@ -149,7 +149,7 @@ export function quadFragments(
   shape: MatmulShape,
   { SHUFFLE, SPLIT, TURNS: turns }: MatmulTuning,
 ): readonly Fragment[] {
-  const end = [END, SPLIT > 1 ? IN_RUNS : WHOLE]
+  const end = [sums, END, SPLIT > 1 ? IN_RUNS : WHOLE]
   if (shape.x !== 'int8')
     return [SHUFFLE === 1 ? SHUFFLED : DIRECT, ...end, CORE, turns > 0 ? TURNS : ONCE]
   const { integers } = formatOf(shape.format)
@@ -205,8 +205,8 @@ const validTurns = ({ batch, x }: MatmulShape, tuning: MatmulTuning): boolean =>
 /** Of a tile's sums; where workgroups take turns also of its activations, and of which turns these are. */
 function workgroupBytes(shape: MatmulShape, tuning: MatmulTuning): number {
   const { SPLIT, LANES, QUADS, TILE_ROWS, TURNS: turns } = tuning
-  const sums = SPLIT * LANES * QUADS * TILE_ROWS * 16
-  return turns > 0 ? sums + TILE_ROWS * paddedColumns(shape.columns) * 4 + 16 : sums
+  const partial = SPLIT * LANES * QUADS * TILE_ROWS * 16
+  return turns > 0 ? partial + TILE_ROWS * paddedColumns(shape.columns) * 4 + 16 : partial
 }
 
 /** Columns of an activation row in memory. */

@@ -13,6 +13,7 @@ import {
   spans,
   storeHeads,
   storeSpans,
+  sums,
 } from '../lib/fragments.ts'
 import { PAGE, paddedHalf, pageWords, writeHead } from '../lib/kv-layout.ts'
 import { lastPosition, raggedRows, reversedTable } from '../lib/ragged-rows.ts'
@@ -102,6 +103,7 @@ export const attention: Kernel<AttentionShape, AttentionTuning> = defineKernel<
     octetFragment(SHUFFLE),
     octetsFragment(SPLIT),
     kvTypes[kv].load,
+    sums,
     held,
     spans,
     storeHeads(headDim),
